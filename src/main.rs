@@ -1,1 +1,5 @@
-fn main(){println!("vigie");}
+//! The `vigie` binary: everything lives in the library's `cli` room.
+
+fn main() -> std::process::ExitCode {
+    vigie::cli::main()
+}

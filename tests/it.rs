@@ -1,1 +1,1 @@
-#[test] fn x(){}
+//! The integration tests, one module a file, in one binary so that the crate is linked once.
