@@ -422,7 +422,7 @@ mod tests {
     fn the_tense_is_past_an_hour_after_the_last_harm_and_imminent_below_danger() {
         let judge = Judge::default();
         let none = Signals::default();
-        let mut tense = |outputs, last_harm, at| {
+        let tense = |outputs, last_harm, at| {
             let mut state = State::default();
             judge.assess(&mut state, &none, outputs, last_harm, Timestamp(at), true).0.tense
         };
