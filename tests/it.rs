@@ -2,3 +2,5 @@
 
 #[path = "it/monitoring.rs"]
 mod monitoring;
+#[path = "it/peers.rs"]
+mod peers;
