@@ -41,7 +41,11 @@ build: cargo runtime ## the release binary
 check: cargo ## formatting, clippy with warnings as errors, licences and advisories (if cargo-deny is here)
 	@cd "$(root)" && cargo fmt --check
 	@cd "$(root)" && cargo clippy $(CARGO_FLAGS) --all-targets -- -D warnings
-	@cd "$(root)" && if cargo deny --version >/dev/null 2>&1; then cargo deny --log-level error check; \
+	@cd "$(root)" && if cargo deny --version >/dev/null 2>&1; then \
+		cargo deny --log-level error check licenses bans sources; \
+		said=$$(cargo deny --log-level error check advisories 2>&1) && echo "$$said" || { \
+			grep -q 'failed to fetch advisory database' <<<"$$said" || { echo "$$said" >&2; exit 1; }; \
+			echo "vigie: SKIPPED: advisories (their database could not be fetched)" >&2; }; \
 	else echo "vigie: SKIPPED: cargo deny (not installed: cargo install cargo-deny --locked)" >&2; fi
 
 fmt: cargo ## format the code

@@ -49,14 +49,7 @@ const CLOCKS: [&str; 9] = [
 ];
 
 /// What reaches outside; `risk` is pure.
-const OUTSIDE: [&str; 6] = [
-    "std::fs",
-    "std::net",
-    "std::env",
-    "std::process",
-    "tokio",
-    "sqlx",
-];
+const OUTSIDE: [&str; 6] = ["std::fs", "std::net", "std::env", "std::process", "tokio", "sqlx"];
 
 const MAX_LINES: usize = 700;
 
@@ -85,10 +78,7 @@ fn allowed(room: &str, other: &str) -> bool {
     if other == "config" || other == "telemetry" {
         return true;
     }
-    if HIDDEN
-        .iter()
-        .any(|(r, hidden)| *r == room && hidden.contains(&other))
-    {
+    if HIDDEN.iter().any(|(r, hidden)| *r == room && hidden.contains(&other)) {
         return false;
     }
     let place = |name| ROOMS.iter().position(|r| *r == name);
@@ -168,23 +158,14 @@ fn tokens(source: &str) -> Vec<Token> {
             }
             ':' if at(i + 1) == ':' => {
                 i += 2;
-                out.push(Token {
-                    text: "::".into(),
-                    line,
-                });
+                out.push(Token { text: "::".into(), line });
             }
             c => {
                 i += 1;
-                out.push(Token {
-                    text: c.into(),
-                    line,
-                });
+                out.push(Token { text: c.into(), line });
             }
         }
-        line += chars[start..i.min(chars.len())]
-            .iter()
-            .filter(|c| **c == '\n')
-            .count();
+        line += chars[start..i.min(chars.len())].iter().filter(|c| **c == '\n').count();
     }
     out
 }
@@ -222,15 +203,9 @@ fn after_raw(chars: &[char], mut i: usize) -> Option<usize> {
 
 /// The module that a file under `src` holds: `feed/websocket.rs` is `[feed, websocket]`, `lib.rs` is `[]`.
 fn module_of(file: &str) -> Vec<String> {
-    let mut parts: Vec<String> = file
-        .trim_end_matches(".rs")
-        .split('/')
-        .map(str::to_owned)
-        .collect();
-    if matches!(
-        parts.last().map(String::as_str),
-        Some("mod" | "lib" | "main")
-    ) {
+    let mut parts: Vec<String> =
+        file.trim_end_matches(".rs").split('/').map(str::to_owned).collect();
+    if matches!(parts.last().map(String::as_str), Some("mod" | "lib" | "main")) {
         parts.pop();
     }
     parts
@@ -310,20 +285,12 @@ fn check(file: &str, source: &str) -> Vec<Violation> {
     let module = module_of(file);
     let tokens = tokens(source);
     let mut out = Vec::new();
-    let mut report = |line: usize, what: String| {
-        out.push(Violation {
-            file: format!("src/{file}"),
-            line,
-            what,
-        })
-    };
+    let mut report =
+        |line: usize, what: String| out.push(Violation { file: format!("src/{file}"), line, what });
 
     let lines = source.lines().count();
     if lines > MAX_LINES {
-        report(
-            lines,
-            format!("has {lines} lines; {MAX_LINES} is the most: split it by idea"),
-        );
+        report(lines, format!("has {lines} lines; {MAX_LINES} is the most: split it by idea"));
     }
     // lib.rs declares the rooms, main.rs opens the door.
     let Some(room) = module.first() else {
@@ -378,22 +345,11 @@ fn files_below(folder: &Path, found: &mut Vec<PathBuf>) {
     };
     for entry in entries.flatten() {
         let (path, name) = (entry.path(), entry.file_name());
-        let skipped = [
-            "target",
-            ".cache",
-            ".git",
-            "node_modules",
-            "__pycache__",
-            "demo-state",
-        ];
+        let skipped = ["target", ".cache", ".git", "node_modules", "__pycache__", "demo-state"];
         if skipped.iter().any(|s| name.to_str() == Some(s)) {
             continue;
         }
-        if path.is_dir() {
-            files_below(&path, found)
-        } else {
-            found.push(path)
-        }
+        if path.is_dir() { files_below(&path, found) } else { found.push(path) }
     }
 }
 
@@ -403,12 +359,7 @@ fn root() -> &'static Path {
 
 fn fail_on(violations: Vec<impl fmt::Display>) {
     let list: Vec<String> = violations.iter().map(ToString::to_string).collect();
-    assert!(
-        list.is_empty(),
-        "{} against the plan:\n{}",
-        list.len(),
-        list.join("\n")
-    );
+    assert!(list.is_empty(), "{} against the plan:\n{}", list.len(), list.join("\n"));
 }
 
 // ----------------------------------------------------------------------------------------------------------- tests
@@ -420,21 +371,14 @@ fn every_room_keeps_to_the_plan() {
     files_below(&src, &mut files);
     files.retain(|f| f.extension().is_some_and(|e| e == "rs"));
     files.sort();
-    assert!(
-        files.len() > ROOMS.len(),
-        "the sources were not found below {}",
-        src.display()
-    );
+    assert!(files.len() > ROOMS.len(), "the sources were not found below {}", src.display());
     let violations = files.iter().flat_map(|path| {
         let below = path
             .strip_prefix(&src)
             .expect("it was found there")
             .to_string_lossy()
             .replace('\\', "/");
-        check(
-            &below,
-            &fs::read_to_string(path).expect("sources are UTF-8"),
-        )
+        check(&below, &fs::read_to_string(path).expect("sources are UTF-8"))
     });
     fail_on(violations.collect());
 }
@@ -462,11 +406,7 @@ fn no_file_names_a_path_of_a_machine() {
     files_below(root(), &mut files);
     let mut found = Vec::new();
     for path in files {
-        let shown = path
-            .strip_prefix(root())
-            .unwrap_or(&path)
-            .display()
-            .to_string();
+        let shown = path.strip_prefix(root()).unwrap_or(&path).display().to_string();
         let is_text = fs::metadata(&path).is_ok_and(|m| m.len() < 4 << 20);
         // Weights and pictures are no text; a worktree's `.git` is a file.
         let Some(text) = is_text.then(|| fs::read_to_string(&path).ok()).flatten() else {
@@ -491,10 +431,7 @@ mod the_checker {
     use super::*;
 
     fn whats(file: &str, source: &str) -> Vec<(usize, String)> {
-        check(file, source)
-            .into_iter()
-            .map(|v| (v.line, v.what))
-            .collect()
+        check(file, source).into_iter().map(|v| (v.line, v.what)).collect()
     }
 
     #[test]
@@ -519,11 +456,7 @@ mod the_checker {
         "##;
         let found = whats("channel/window.rs", source);
         let lines = |word: &str| -> Vec<usize> {
-            found
-                .iter()
-                .filter(|(_, w)| w.contains(word))
-                .map(|(l, _)| *l)
-                .collect()
+            found.iter().filter(|(_, w)| w.contains(word)).map(|(l, _)| *l).collect()
         };
         assert_eq!(lines("must not use `delivery`"), [3]);
         assert_eq!(lines("must not use `console`"), [4]);
@@ -539,43 +472,24 @@ mod the_checker {
     fn lets_pass_what_the_plan_allows() {
         let rule = "use crate::channel::Signals; use crate::telemetry::Handle; use super::helper; fn now() {}";
         assert_eq!(whats("risk/rule.rs", rule), []);
-        assert_eq!(
-            whats(
-                "cli/daemon.rs",
-                "use crate::{sim, console::{self, Page}, event};"
-            ),
-            []
-        );
+        assert_eq!(whats("cli/daemon.rs", "use crate::{sim, console::{self, Page}, event};"), []);
         assert_eq!(whats("lib.rs", "pub mod alert;"), []);
-        assert_eq!(
-            whats("feed/mod.rs", "fn f() { std::time::Instant::now(); }"),
-            []
-        );
+        assert_eq!(whats("feed/mod.rs", "fn f() { std::time::Instant::now(); }"), []);
     }
 
     #[test]
     fn knows_the_closed_rooms() {
         assert_eq!(whats("event/mod.rs", "use crate::config::Config;").len(), 1);
         assert_eq!(
-            whats(
-                "config/mod.rs",
-                "use crate::telemetry::X; use crate::event::Y;"
-            )
-            .len(),
+            whats("config/mod.rs", "use crate::telemetry::X; use crate::event::Y;").len(),
             1
         );
-        assert_eq!(
-            whats("sim/mod.rs", "use crate::config::X; use crate::event::Y;").len(),
-            1
-        );
+        assert_eq!(whats("sim/mod.rs", "use crate::config::X; use crate::event::Y;").len(), 1);
         assert_eq!(whats("evidence/mod.rs", "use crate::risk::Level;").len(), 1);
         assert_eq!(whats("store/mod.rs", "use crate::*;").len(), 1);
         assert_eq!(whats("store/mod.rs", "use crate as c;").len(), 1);
         assert_eq!(whats("store/mod.rs", "use crate::{self as c};").len(), 1);
-        assert_eq!(
-            whats("risk/mod.rs", "use std::fs; fn f(){ tokio::spawn(x); }").len(),
-            2
-        );
+        assert_eq!(whats("risk/mod.rs", "use std::fs; fn f(){ tokio::spawn(x); }").len(), 2);
         assert_eq!(whats("attic/mod.rs", "").len(), 1);
     }
 
