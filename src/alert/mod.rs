@@ -1,1 +1,10 @@
-//! The `alert` room.
+//! The `alert` room: the life of an alert from a channel's first `concern` to its end, what it says, and the draft
+//! of its Article 18 notification. Time comes with the data; nothing here knows HTTP or sinks.
+
+mod data;
+
+pub use data::{
+    Act, Against, Alert, Change, ChangeKind, Coverage, Donations, EvidenceItem, EvidenceKind,
+    Facts, Jurisdiction, Measure, OutboxRow, Person, Reason, State, cloud_event,
+    cloud_event_minimal,
+};

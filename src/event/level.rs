@@ -30,13 +30,8 @@ pub enum Level {
 
 impl Level {
     /// Every level, lowest first.
-    pub const ALL: [Level; 5] = [
-        Level::None,
-        Level::Watch,
-        Level::Concern,
-        Level::Danger,
-        Level::ThreatToLife,
-    ];
+    pub const ALL: [Level; 5] =
+        [Level::None, Level::Watch, Level::Concern, Level::Danger, Level::ThreatToLife];
 
     pub fn name(self) -> &'static str {
         match self {

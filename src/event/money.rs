@@ -55,10 +55,7 @@ impl Rates {
         let rate = if currency == "EUR" {
             Decimal::ONE
         } else {
-            *self
-                .0
-                .get(currency)
-                .or_else(|| self.0.get(&currency.to_uppercase()))?
+            *self.0.get(currency).or_else(|| self.0.get(&currency.to_uppercase()))?
         };
         let eur = value.checked_mul(rate)?.round_dp(2);
         (eur >= Decimal::ZERO && eur <= ABSURD_EUR).then_some(eur)
@@ -70,11 +67,7 @@ mod tests {
     use super::*;
 
     fn amount(value: &str, currency: &str) -> Amount {
-        Amount {
-            value: value.into(),
-            currency: currency.into(),
-            eur: None,
-        }
+        Amount { value: value.into(), currency: currency.into(), eur: None }
     }
 
     #[test]
@@ -83,17 +76,10 @@ mod tests {
         let mut dollars = amount("10.00", "USD");
         assert!(rates.convert(&mut dollars));
         assert_eq!(dollars.eur.unwrap().0.to_string(), "9.20");
-        for (value, currency) in [
-            ("x", "EUR"),
-            ("-5", "EUR"),
-            ("1e99", "EUR"),
-            ("5", "ZZZ"),
-            ("9999999", "EUR"),
-        ] {
-            assert!(
-                !rates.convert(&mut amount(value, currency)),
-                "{value} {currency}"
-            );
+        for (value, currency) in
+            [("x", "EUR"), ("-5", "EUR"), ("1e99", "EUR"), ("5", "ZZZ"), ("9999999", "EUR")]
+        {
+            assert!(!rates.convert(&mut amount(value, currency)), "{value} {currency}");
         }
     }
 }

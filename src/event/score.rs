@@ -143,13 +143,8 @@ pub enum Setting {
 }
 
 impl Setting {
-    pub const ALL: [Setting; 5] = [
-        Setting::Real,
-        Setting::Game,
-        Setting::Sport,
-        Setting::Fiction,
-        Setting::Unknown,
-    ];
+    pub const ALL: [Setting; 5] =
+        [Setting::Real, Setting::Game, Setting::Sport, Setting::Fiction, Setting::Unknown];
 
     pub fn name(self) -> &'static str {
         match self {
