@@ -50,11 +50,7 @@ pub enum CredentialError {
     #[error("`{name}` is no credential's name: lower-case letters, digits and `-` are")]
     Name { name: String },
     #[error("credential `{name}`: {path}: {error}")]
-    Io {
-        name: String,
-        path: PathBuf,
-        error: io::Error,
-    },
+    Io { name: String, path: PathBuf, error: io::Error },
 }
 
 /// The environment variable of a credential: `user-key` is `VIGIE_CREDENTIAL_USER_KEY`.
@@ -88,16 +84,12 @@ type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 pub(super) fn is_name(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= 64
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
 fn find(name: &str, env: Environment) -> Result<(SecretValue, CredentialFrom), CredentialError> {
     if !is_name(name) {
-        return Err(CredentialError::Name {
-            name: name.to_owned(),
-        });
+        return Err(CredentialError::Name { name: name.to_owned() });
     }
     if let Some(dir) = env("CREDENTIALS_DIRECTORY") {
         if let Some(value) = read(name, &Path::new(&dir).join(name))? {
@@ -106,14 +98,8 @@ fn find(name: &str, env: Environment) -> Result<(SecretValue, CredentialFrom), C
     }
     let variable = credential_variable(name);
     match env(&variable) {
-        Some(text) => Ok((
-            value(name, &text, &variable)?,
-            CredentialFrom::Environment(variable),
-        )),
-        None => Err(CredentialError::Missing {
-            name: name.to_owned(),
-            variable,
-        }),
+        Some(text) => Ok((value(name, &text, &variable)?, CredentialFrom::Environment(variable))),
+        None => Err(CredentialError::Missing { name: name.to_owned(), variable }),
     }
 }
 
@@ -136,11 +122,7 @@ fn find_or_create(
         // Writing to a String cannot fail.
         let _ = write!(text, "{byte:02x}");
     }
-    let io = |error| CredentialError::Io {
-        name: name.to_owned(),
-        path: path.clone(),
-        error,
-    };
+    let io = |error| CredentialError::Io { name: name.to_owned(), path: path.clone(), error };
     std::fs::create_dir_all(dir).map_err(io)?;
     let mut file = std::fs::OpenOptions::new()
         .write(true)
@@ -157,21 +139,16 @@ fn read(name: &str, path: &Path) -> Result<Option<SecretValue>, CredentialError>
     match std::fs::read_to_string(path) {
         Ok(text) => value(name, &text, &path.display().to_string()).map(Some),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(CredentialError::Io {
-            name: name.to_owned(),
-            path: path.to_owned(),
-            error,
-        }),
+        Err(error) => {
+            Err(CredentialError::Io { name: name.to_owned(), path: path.to_owned(), error })
+        }
     }
 }
 
 fn value(name: &str, text: &str, place: &str) -> Result<SecretValue, CredentialError> {
     let text = text.trim_end_matches(['\r', '\n']);
     if text.is_empty() {
-        return Err(CredentialError::Empty {
-            name: name.to_owned(),
-            place: place.to_owned(),
-        });
+        return Err(CredentialError::Empty { name: name.to_owned(), place: place.to_owned() });
     }
     Ok(SecretValue(text.to_owned()))
 }
@@ -195,26 +172,11 @@ mod tests {
             "VIGIE_CREDENTIAL_BLANK" => Some("\n".into()),
             _ => None,
         };
-        assert_eq!(
-            find("hook-secret", &env).unwrap().0.expose(),
-            "from systemd"
-        );
-        assert_eq!(
-            find("other", &env).unwrap().0.expose(),
-            "from the environment"
-        );
-        assert!(matches!(
-            find("blank", &env),
-            Err(CredentialError::Empty { .. })
-        ));
-        assert!(matches!(
-            find("nowhere", &env),
-            Err(CredentialError::Missing { .. })
-        ));
-        assert!(matches!(
-            find("../etc/passwd", &env),
-            Err(CredentialError::Name { .. })
-        ));
+        assert_eq!(find("hook-secret", &env).unwrap().0.expose(), "from systemd");
+        assert_eq!(find("other", &env).unwrap().0.expose(), "from the environment");
+        assert!(matches!(find("blank", &env), Err(CredentialError::Empty { .. })));
+        assert!(matches!(find("nowhere", &env), Err(CredentialError::Missing { .. })));
+        assert!(matches!(find("../etc/passwd", &env), Err(CredentialError::Name { .. })));
         assert_eq!(format!("{:?}", find("other", &env).unwrap().0), "(secret)");
     }
 
@@ -224,14 +186,9 @@ mod tests {
         let dir = folder.path().join("state");
         let none = |_: &str| None;
         let (made, from) = find_or_create("user-key", &dir, &none).unwrap();
-        let CredentialFrom::Made(path) = from else {
-            panic!("{from:?}")
-        };
+        let CredentialFrom::Made(path) = from else { panic!("{from:?}") };
         assert_eq!(made.expose().len(), 64);
-        assert_eq!(
-            std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         let (again, from) = find_or_create("user-key", &dir, &none).unwrap();
         assert_eq!(again, made);
         assert_eq!(from, CredentialFrom::StateFolder(path));

@@ -19,15 +19,9 @@ use super::types::Config;
 /// The tables that are compiled in: used where the main file names none and none lies beside it.
 const BUILT_IN: [(&str, &str); 4] = [
     ("rules.toml", include_str!("../../config/rules.toml")),
-    (
-        "categories.toml",
-        include_str!("../../config/categories.toml"),
-    ),
+    ("categories.toml", include_str!("../../config/categories.toml")),
     ("currency.toml", include_str!("../../config/currency.toml")),
-    (
-        "authorities.toml",
-        include_str!("../../config/authorities.toml"),
-    ),
+    ("authorities.toml", include_str!("../../config/authorities.toml")),
 ];
 
 impl Config {
@@ -62,10 +56,7 @@ impl Config {
         let Some((mut config, at)) = main else {
             return Err(sorted(problems, &[&source.file]));
         };
-        config.origin = Origin {
-            file: source.file.clone(),
-            at,
-        };
+        config.origin = Origin { file: source.file.clone(), at };
         let mut files = vec![source.file.clone()];
         check::main(&config, &mut problems);
 
@@ -81,10 +72,7 @@ impl Config {
             let Some((mut table, at)) = table else {
                 continue;
             };
-            let origin = Origin {
-                file: part.file.clone(),
-                at,
-            };
+            let origin = Origin { file: part.file.clone(), at };
             place_rules(&mut table.rule, &origin, &part);
             check::rules(&table.rule, &origin, &mut names, &mut problems);
             rules.append(&mut table.rule);
@@ -108,13 +96,9 @@ impl Config {
             config.currency.table = table;
         }
         let file = config.authorities.file.clone();
-        if let Some((table, origin)) = table::<AuthoritiesTable>(
-            &config,
-            &file,
-            "authorities.file",
-            &mut files,
-            &mut problems,
-        ) {
+        if let Some((table, origin)) =
+            table::<AuthoritiesTable>(&config, &file, "authorities.file", &mut files, &mut problems)
+        {
             check::authorities(&table.authority, &origin, &mut problems);
             config.authorities.list.0 = merged(table.authority);
         }
@@ -163,13 +147,7 @@ impl Config {
         let base = self.origin.base();
         let mut out = vec![base.join(path), base.join("..").join(path)];
         if let Ok(binary) = std::env::current_exe() {
-            out.extend(
-                binary
-                    .ancestors()
-                    .skip(1)
-                    .take(5)
-                    .map(|folder| folder.join(path)),
-            );
+            out.extend(binary.ancestors().skip(1).take(5).map(|folder| folder.join(path)));
         }
         out.push(Path::new("/usr/lib/vigie").join(path));
         out
@@ -184,16 +162,10 @@ impl Config {
         };
         resolve(&mut self.store.dir);
         for feed in &mut self.feeds {
-            feed.path
-                .iter_mut()
-                .chain(feed.ca.iter_mut())
-                .for_each(resolve);
+            feed.path.iter_mut().chain(feed.ca.iter_mut()).for_each(resolve);
         }
         for sink in &mut self.sinks {
-            sink.path
-                .iter_mut()
-                .chain(sink.ca.iter_mut())
-                .for_each(resolve);
+            sink.path.iter_mut().chain(sink.ca.iter_mut()).for_each(resolve);
         }
     }
 }
@@ -204,12 +176,7 @@ fn json<T: Serialize>(value: &T) -> serde_json::Value {
 }
 
 fn sorted(mut problems: Vec<Problem>, files: &[&PathBuf]) -> ConfigErrors {
-    let rank = |file: &PathBuf| {
-        files
-            .iter()
-            .position(|known| *known == file)
-            .unwrap_or(usize::MAX)
-    };
+    let rank = |file: &PathBuf| files.iter().position(|known| *known == file).unwrap_or(usize::MAX);
     problems.sort_by_key(|problem| (rank(&problem.file), problem.line, problem.column));
     ConfigErrors(problems)
 }
@@ -224,11 +191,9 @@ impl Failure {
     fn problem(self, named_at: Position, path: &Path, mend: &str) -> Problem {
         let shown = path.display();
         match self {
-            Failure::Io(error) if error.kind() == io::ErrorKind::NotFound => named_at.problem(
-                format!("there is no file {shown}"),
-                "a file that exists",
-                mend,
-            ),
+            Failure::Io(error) if error.kind() == io::ErrorKind::NotFound => {
+                named_at.problem(format!("there is no file {shown}"), "a file that exists", mend)
+            }
             Failure::Io(error) => named_at.problem(
                 format!("{shown} cannot be read: {error}"),
                 "a file that can be read",
@@ -271,10 +236,7 @@ fn beside(
                 && !config.origin.is_written(written_key) =>
         {
             let (name, text) = BUILT_IN.iter().find(|(name, _)| Path::new(name) == file)?;
-            Some(Source::new(
-                &Path::new("<built-in>").join(name),
-                (*text).to_owned(),
-            ))
+            Some(Source::new(&Path::new("<built-in>").join(name), (*text).to_owned()))
         }
         Err(failure) => {
             let mend =
@@ -295,21 +257,13 @@ fn table<T: DeserializeOwned>(
     let source = beside(config, file, key, key, problems)?;
     files.push(source.file.clone());
     let (table, at) = read(&source, &serde_json::Value::Null, problems)?;
-    Some((
-        table,
-        Origin {
-            file: source.file.clone(),
-            at,
-        },
-    ))
+    Some((table, Origin { file: source.file.clone(), at }))
 }
 
 fn place_rules(rules: &mut [Rule], origin: &Origin, source: &Arc<Source>) {
     for (index, rule) in rules.iter_mut().enumerate() {
-        rule.when_at = inside_quotes(
-            source,
-            origin.position(&format!("rule[{index}].when")).span(),
-        );
+        rule.when_at =
+            inside_quotes(source, origin.position(&format!("rule[{index}].when")).span());
     }
 }
 

@@ -207,9 +207,7 @@ impl Rule {
         expected: String,
         how_to_mend: String,
     ) -> Problem {
-        self.when_at
-            .within(&self.when, offset)
-            .problem(what, expected, how_to_mend)
+        self.when_at.within(&self.when, offset).problem(what, expected, how_to_mend)
     }
 
     /// The reason in `language`, else in English, else in any.

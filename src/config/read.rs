@@ -104,11 +104,7 @@ fn note_table(
 ) {
     for (key, value) in table {
         let name = key.get_ref();
-        let path = if path.is_empty() {
-            name.to_string()
-        } else {
-            format!("{path}.{name}")
-        };
+        let path = if path.is_empty() { name.to_string() } else { format!("{path}.{name}") };
         note(value, path, source, out);
     }
 }
@@ -234,9 +230,7 @@ fn close_up(positions: &mut BTreeMap<String, Position>, array: &str, gone: usize
 
 fn syntax(source: &Arc<Source>, error: &Error) -> Problem {
     let message = error.message();
-    let (what, expected) = message
-        .split_once(", expected ")
-        .unwrap_or((message, "valid TOML"));
+    let (what, expected) = message.split_once(", expected ").unwrap_or((message, "valid TOML"));
     let mend = if message.contains("duplicate key") {
         "remove one of the two, or give a repeated section double brackets, `[[feed]]`"
     } else if message.contains("string") || message.contains("quote") {
@@ -245,9 +239,7 @@ fn syntax(source: &Arc<Source>, error: &Error) -> Problem {
         "write one `key = value` a line, text in quotes, a section as `[name]`"
     };
     let span = error.span().unwrap_or(source.text.len()..source.text.len());
-    source
-        .at(span)
-        .problem(format!("this is no TOML: {what}"), expected, mend)
+    source.at(span).problem(format!("this is no TOML: {what}"), expected, mend)
 }
 
 /// A value that does not fit its type, in words.
@@ -271,18 +263,10 @@ fn misfit(
                 None => "remove it".to_owned(),
             }
         };
-        return at.problem(
-            format!("`{name}` is not a key that Vigie knows"),
-            list(&known),
-            mend,
-        );
+        return at.problem(format!("`{name}` is not a key that Vigie knows"), list(&known), mend);
     }
     if let Some(key) = between(message, "missing field `", "`") {
-        let place = if name.is_empty() {
-            "the file".to_owned()
-        } else {
-            format!("`{name}`")
-        };
+        let place = if name.is_empty() { "the file".to_owned() } else { format!("`{name}`") };
         return at.problem(
             format!("{place} has no `{key}`"),
             format!("a key `{key}`"),
@@ -298,9 +282,8 @@ fn misfit(
         return at.problem(format!("`{name}` is `\"{value}\"`"), list(&known), mend);
     }
     for lead in ["invalid type: ", "invalid value: ", "invalid length: "] {
-        if let Some((found, expected)) = message
-            .strip_prefix(lead)
-            .and_then(|m| m.split_once(", expected "))
+        if let Some((found, expected)) =
+            message.strip_prefix(lead).and_then(|m| m.split_once(", expected "))
         {
             let mend = if expected == super::units::SECRET_FORM {
                 "write `{ credential = \"name\" }`, and set the secret as systemd credential `name` or as \
@@ -309,18 +292,10 @@ fn misfit(
             } else {
                 advice(path, defaults)
             };
-            return at.problem(
-                format!("`{name}` is {}", plain(found)),
-                plain(expected),
-                mend,
-            );
+            return at.problem(format!("`{name}` is {}", plain(found)), plain(expected), mend);
         }
     }
-    at.problem(
-        format!("`{name}`: {message}"),
-        "a value of another form",
-        advice(path, defaults),
-    )
+    at.problem(format!("`{name}`: {message}"), "a value of another form", advice(path, defaults))
 }
 
 /// What to do about a value: the default in the form in which it is written.
@@ -352,9 +327,9 @@ fn plain(text: &str) -> String {
         _ if text.starts_with("struct ") => "a section, `[name]`".to_owned(),
         _ => match text.strip_prefix("string ") {
             Some(string) => format!("the text {string}"),
-            None => text
-                .replace("floating point", "the number")
-                .replace("integer `", "the number `"),
+            None => {
+                text.replace("floating point", "the number").replace("integer `", "the number `")
+            }
         },
     }
 }
@@ -384,11 +359,7 @@ pub(super) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     let close = distance <= 1 + name.chars().count().max(near.chars().count()) / 4;
     let held =
         |k: &&&'a str| k.len() > 3 && name.len() > 3 && (k.contains(name) || name.contains(**k));
-    if close {
-        Some(near)
-    } else {
-        known.iter().find(held).copied()
-    }
+    if close { Some(near) } else { known.iter().find(held).copied() }
 }
 
 /// Edits (insert, delete, replace, swap neighbours) from one name to the other.

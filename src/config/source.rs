@@ -20,10 +20,7 @@ pub struct Source {
 
 impl Source {
     pub(super) fn new(file: &Path, text: String) -> Arc<Self> {
-        Arc::new(Self {
-            file: file.to_owned(),
-            text,
-        })
+        Arc::new(Self { file: file.to_owned(), text })
     }
 
     /// The position of a span of bytes.
@@ -44,10 +41,7 @@ impl Source {
 
 fn floor_boundary(text: &str, at: usize) -> usize {
     let at = at.min(text.len());
-    (0..=at)
-        .rev()
-        .find(|&n| text.is_char_boundary(n))
-        .unwrap_or(0)
+    (0..=at).rev().find(|&n| text.is_char_boundary(n)).unwrap_or(0)
 }
 
 /// A place in a file: line and column count from 1, columns in characters. Line 0 is the file as a whole.
@@ -63,10 +57,7 @@ pub struct Position {
 impl Position {
     /// A file as a whole.
     pub fn of_file(file: &Path) -> Self {
-        Self {
-            file: file.to_owned(),
-            ..Self::default()
-        }
+        Self { file: file.to_owned(), ..Self::default() }
     }
 
     /// The bytes it spans in its file.
@@ -81,15 +72,9 @@ impl Position {
             return self.clone();
         };
         let raw = source.text.get(self.span.clone()).unwrap_or_default();
-        let skip = if raw == value {
-            offset
-        } else {
-            raw_offset(raw, value, offset)
-        };
+        let skip = if raw == value { offset } else { raw_offset(raw, value, offset) };
         let start = (self.span.start + skip).min(self.span.end);
-        let end = source.text[floor_boundary(&source.text, start)..]
-            .chars()
-            .next();
+        let end = source.text[floor_boundary(&source.text, start)..].chars().next();
         source.at(start..start + end.map_or(0, char::len_utf8))
     }
 
@@ -217,11 +202,7 @@ impl fmt::Display for ConfigErrors {
             writeln!(f, "{problem}\n")?;
         }
         let n = self.0.len();
-        write!(
-            f,
-            "{n} {} in the config",
-            if n == 1 { "problem" } else { "problems" }
-        )
+        write!(f, "{n} {} in the config", if n == 1 { "problem" } else { "problems" })
     }
 }
 

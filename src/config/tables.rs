@@ -18,10 +18,7 @@ impl Categories {
     /// The setting of a category as the platform writes it, letter case and outer blanks aside; unlisted ones
     /// are `unknown`.
     pub fn setting(&self, category: &str) -> Setting {
-        self.0
-            .get(&category.trim().to_lowercase())
-            .copied()
-            .unwrap_or_default()
+        self.0.get(&category.trim().to_lowercase()).copied().unwrap_or_default()
     }
 
     /// How many categories are listed.
@@ -126,9 +123,7 @@ pub struct Authorities(pub Vec<Authority>);
 impl Authorities {
     /// The first entry of a Member State (`FR`).
     pub fn of(&self, country: &str) -> Option<&Authority> {
-        self.0
-            .iter()
-            .find(|entry| entry.country.eq_ignore_ascii_case(country))
+        self.0.iter().find(|entry| entry.country.eq_ignore_ascii_case(country))
     }
 
     /// The entry of that code (`europol`).

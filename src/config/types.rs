@@ -216,12 +216,7 @@ pub struct Evidence {
 
 impl Default for Evidence {
     fn default() -> Self {
-        Self {
-            cap: Size::gib(2),
-            ring: Dur::hours(24),
-            acts: Dur::days(90),
-            cited: Dur::days(180),
-        }
+        Self { cap: Size::gib(2), ring: Dur::hours(24), acts: Dur::days(90), cited: Dur::days(180) }
     }
 }
 
@@ -281,10 +276,16 @@ impl Default for Signals {
     fn default() -> Self {
         let offences = [
             ("chat.threat", Offence::Threat),
+            ("chat.threat_peak", Offence::Threat),
+            ("chat.threat_voices", Offence::Threat),
             ("chat.incitement", Offence::IncitementToViolence),
+            ("chat.incitement_voices", Offence::IncitementToViolence),
             ("chat.self_harm_urging", Offence::EncouragementOfSuicide),
-            ("paid.incitement", Offence::IncitementToViolence),
+            ("chat.self_harm_urging_voices", Offence::EncouragementOfSuicide),
+            ("money.acts", Offence::IncitementToViolence),
+            ("money.acts_eur", Offence::IncitementToViolence),
             ("picture.violence", Offence::ViolenceAgainstPerson),
+            ("picture.violence_peak", Offence::ViolenceAgainstPerson),
         ];
         Self {
             decays: BTreeMap::new(),
@@ -346,10 +347,7 @@ pub struct Alerts {
 
 impl Default for Alerts {
     fn default() -> Self {
-        Self {
-            mode: Mode::Active,
-            storm: 20,
-        }
+        Self { mode: Mode::Active, storm: 20 }
     }
 }
 
@@ -457,10 +455,7 @@ pub struct Privacy {
 
 impl Default for Privacy {
     fn default() -> Self {
-        Self {
-            identities: Dur::hours(24),
-            channels: Dur::days(90),
-        }
+        Self { identities: Dur::hours(24), channels: Dur::days(90) }
     }
 }
 
@@ -477,10 +472,7 @@ pub struct CurrencyFile {
 
 impl Default for CurrencyFile {
     fn default() -> Self {
-        Self {
-            file: "currency.toml".into(),
-            table: Currency::default(),
-        }
+        Self { file: "currency.toml".into(), table: Currency::default() }
     }
 }
 
@@ -497,9 +489,6 @@ pub struct AuthoritiesFile {
 
 impl Default for AuthoritiesFile {
     fn default() -> Self {
-        Self {
-            file: "authorities.toml".into(),
-            list: Authorities::default(),
-        }
+        Self { file: "authorities.toml".into(), list: Authorities::default() }
     }
 }

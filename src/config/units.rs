@@ -16,13 +16,8 @@ use crate::event::Timestamp;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Dur(pub Duration);
 
-const DUR_UNITS: [(&str, u64); 5] = [
-    ("d", 86_400_000),
-    ("h", 3_600_000),
-    ("m", 60_000),
-    ("s", 1000),
-    ("ms", 1),
-];
+const DUR_UNITS: [(&str, u64); 5] =
+    [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
 const DUR_FORM: &str = "a duration such as `30s`, `5m`, `24h` or `90d`";
 
 impl Dur {
@@ -60,17 +55,11 @@ impl Dur {
             return None;
         }
         while !rest.is_empty() {
-            let digits = rest
-                .find(|c: char| !c.is_ascii_digit())
-                .filter(|&n| n > 0)?;
+            let digits = rest.find(|c: char| !c.is_ascii_digit()).filter(|&n| n > 0)?;
             let number: u64 = rest[..digits].parse().ok()?;
             rest = &rest[digits..];
-            let letters = rest
-                .find(|c: char| c.is_ascii_digit())
-                .unwrap_or(rest.len());
-            let (_, unit) = DUR_UNITS
-                .iter()
-                .find(|(name, _)| *name == &rest[..letters])?;
+            let letters = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
+            let (_, unit) = DUR_UNITS.iter().find(|(name, _)| *name == &rest[..letters])?;
             if *unit >= smallest {
                 return None;
             }
@@ -131,13 +120,9 @@ impl Size {
     /// Reads the written form; `None` if it is none or does not fit.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
-        let digits = text
-            .find(|c: char| !c.is_ascii_digit())
-            .filter(|&n| n > 0)?;
+        let digits = text.find(|c: char| !c.is_ascii_digit()).filter(|&n| n > 0)?;
         let number: u64 = text[..digits].parse().ok()?;
-        let (_, unit) = SIZE_UNITS
-            .iter()
-            .find(|(name, _)| *name == text[digits..].trim_start())?;
+        let (_, unit) = SIZE_UNITS.iter().find(|(name, _)| *name == text[digits..].trim_start())?;
         number.checked_mul(*unit).map(Self)
     }
 }
@@ -188,9 +173,7 @@ impl<'de> Deserialize<'de> for Secret {
                     credential: String,
                 }
                 let named = Named::deserialize(de::value::MapAccessDeserializer::new(map))?;
-                Ok(Secret {
-                    credential: named.credential,
-                })
+                Ok(Secret { credential: named.credential })
             }
         }
         d.deserialize_any(Form)
@@ -270,11 +253,7 @@ macro_rules! written {
     };
 }
 
-written!(
-    Dur,
-    DUR_FORM,
-    "^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$"
-);
+written!(Dur, DUR_FORM, "^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$");
 written!(Size, SIZE_FORM, "^[0-9]+ ?(TiB|GiB|MiB|KiB|GB|MB|kB|B)$");
 written!(Until, UNTIL_FORM, "^[0-9]{4}-[0-9]{2}-[0-9]{2}");
 
@@ -289,18 +268,7 @@ mod tests {
         }
         assert_eq!(Dur::parse("1h30m"), Some(Dur::mins(90)));
         assert_eq!(Dur::parse("30m"), Some(Dur::secs(1800)));
-        for bad in [
-            "",
-            "5",
-            "m",
-            "5 m",
-            "-5m",
-            "5m5h",
-            "5min",
-            "1.5h",
-            "99999999999999d",
-            "5m5m",
-        ] {
+        for bad in ["", "5", "m", "5 m", "-5m", "5m5h", "5min", "1.5h", "99999999999999d", "5m5m"] {
             assert_eq!(Dur::parse(bad), None, "{bad}");
         }
     }
@@ -318,14 +286,9 @@ mod tests {
 
     #[test]
     fn a_date_holds_until_the_end_of_its_day() {
+        assert_eq!(Until::parse("2027-01-31").unwrap().to_string(), "2027-02-01T00:00:00.000Z");
         assert_eq!(
-            Until::parse("2027-01-31").unwrap().to_string(),
-            "2027-02-01T00:00:00.000Z"
-        );
-        assert_eq!(
-            Until::parse("2027-01-31T18:00:00+01:00")
-                .unwrap()
-                .to_string(),
+            Until::parse("2027-01-31T18:00:00+01:00").unwrap().to_string(),
             "2027-01-31T17:00:00.000Z"
         );
         assert_eq!(Until::parse("soon"), None);
