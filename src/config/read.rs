@@ -229,17 +229,26 @@ fn close_up(positions: &mut BTreeMap<String, Position>, array: &str, gone: usize
 }
 
 fn syntax(source: &Arc<Source>, error: &Error) -> Problem {
+    let at = source.at(error.span().unwrap_or(source.text.len()..source.text.len()));
+    let line = source.text.lines().nth(at.line - 1).unwrap_or_default();
+    let before: String = line.chars().take(at.column - 1).collect();
+    if let (Some(key), true) = (before.trim_end().strip_suffix('='), line.trim_end().ends_with('='))
+    {
+        let what = format!("`{}` has no value", key.trim());
+        return at.problem(what, "a value", "write one after `=`, or remove the line");
+    }
     let message = error.message();
     let (what, expected) = message.split_once(", expected ").unwrap_or((message, "valid TOML"));
     let mend = if message.contains("duplicate key") {
         "remove one of the two, or give a repeated section double brackets, `[[feed]]`"
+    } else if message.contains("must be quoted") {
+        "write text in quotes; numbers, true and false without"
     } else if message.contains("string") || message.contains("quote") {
         "close the string with the quote that opened it; write conditions in 'single quotes'"
     } else {
         "write one `key = value` a line, text in quotes, a section as `[name]`"
     };
-    let span = error.span().unwrap_or(source.text.len()..source.text.len());
-    source.at(span).problem(format!("this is no TOML: {what}"), expected, mend)
+    at.problem(format!("this is no TOML: {what}"), expected, mend)
 }
 
 /// A value that does not fit its type, in words.
@@ -263,7 +272,10 @@ fn misfit(
                 None => "remove it".to_owned(),
             }
         };
-        return at.problem(format!("`{name}` is not a key that Vigie knows"), list(&known), mend);
+        let problem =
+            at.problem(format!("`{name}` is not a key that Vigie knows"), list(&known), mend);
+        // Nobody knows what its value is: it could be a secret.
+        return if at.is_key() { problem.hiding() } else { problem };
     }
     if let Some(key) = between(message, "missing field `", "`") {
         let place = if name.is_empty() { "the file".to_owned() } else { format!("`{name}`") };
@@ -285,13 +297,14 @@ fn misfit(
         if let Some((found, expected)) =
             message.strip_prefix(lead).and_then(|m| m.split_once(", expected "))
         {
-            let mend = if expected == super::units::SECRET_FORM {
-                "write `{ credential = \"name\" }`, and set the secret as systemd credential `name` or as \
-                 `VIGIE_CREDENTIAL_NAME` in the environment; treat the one in the file as known to others"
-                    .to_owned()
-            } else {
-                advice(path, defaults)
-            };
+            if expected == super::units::SECRET_FORM {
+                let what = format!("`{name}` is a secret in plain text (not repeated here)");
+                let mend = "write `{ credential = \"name\" }`, and set the secret as systemd credential `name` or \
+                            as `VIGIE_CREDENTIAL_NAME` in the environment; treat the one in the file as known to \
+                            others";
+                return at.problem(what, expected, mend).hiding();
+            }
+            let mend = advice(path, defaults);
             return at.problem(format!("`{name}` is {}", plain(found)), plain(expected), mend);
         }
     }

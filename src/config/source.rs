@@ -78,6 +78,12 @@ impl Position {
         source.at(start..start + end.map_or(0, char::len_utf8))
     }
 
+    /// Whether a value is given to what stands here.
+    pub(super) fn is_key(&self) -> bool {
+        let rest = self.source.as_ref().and_then(|source| source.text.get(self.span.end..));
+        rest.is_some_and(|rest| rest.trim_start_matches([' ', '\t']).starts_with('='))
+    }
+
     /// A problem here.
     pub fn problem(
         &self,
@@ -93,6 +99,7 @@ impl Position {
             expected: expected.into(),
             how_to_mend: how_to_mend.into(),
             at: self.clone(),
+            hides: false,
         }
     }
 }
@@ -157,14 +164,46 @@ pub struct Problem {
     pub how_to_mend: String,
     #[serde(skip)]
     at: Position,
+    /// The value is a secret: its line is shown up to it.
+    #[serde(skip)]
+    hides: bool,
+}
+
+impl Problem {
+    /// The same, without the value where its line is shown.
+    pub(super) fn hiding(self) -> Self {
+        Self { hides: true, ..self }
+    }
+}
+
+/// Whether a line gives a value to a key that sounds like a secret's; such a value is not shown, whatever is wrong.
+fn sounds_secret(line: &str) -> bool {
+    let Some((key, _)) = line.split_once('=') else { return false };
+    let key = key.to_lowercase();
+    ["token", "secret", "pass", "key"].iter().any(|word| key.contains(word))
+        && !line.contains("credential")
 }
 
 impl fmt::Display for Problem {
-    /// Position and what, the line with a caret under the place, what was expected, how to mend.
+    /// Position and what, the line with a caret under the place (secrets left out), what was expected, how to
+    /// mend.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}: {}", self.at, self.what)?;
         if let (Some(source), true) = (&self.at.source, self.line > 0) {
             let text = source.text.lines().nth(self.line - 1).unwrap_or_default();
+            let shown = if self.hides {
+                let end = if self.at.is_key() { self.at.span.end } else { self.at.span.start };
+                let kept = end - source.text[..self.at.span.start].rfind('\n').map_or(0, |n| n + 1);
+                format!(
+                    "{}{}…",
+                    text.get(..kept).unwrap_or_default(),
+                    if self.at.is_key() { " = " } else { "" }
+                )
+            } else if let (true, Some((key, _))) = (sounds_secret(text), text.split_once('=')) {
+                format!("{key}= …")
+            } else {
+                text.to_owned()
+            };
             let number = self.line.to_string();
             let room = " ".repeat(number.len());
             // A tab before the caret stays a tab, so that the caret stands under its character.
@@ -175,9 +214,9 @@ impl fmt::Display for Problem {
                 .collect();
             let marked = source.text.get(self.at.span.clone()).unwrap_or_default();
             let width = marked.lines().next().unwrap_or_default().chars().count();
-            let left = text.chars().count().saturating_sub(self.column - 1);
+            let left = shown.chars().count().saturating_sub(self.column - 1);
             let carets = "^".repeat(width.clamp(1, left.max(1)));
-            writeln!(f, "{room} |\n{number} | {text}\n{room} | {lead}{carets}")?;
+            writeln!(f, "{room} |\n{number} | {shown}\n{room} | {lead}{carets}")?;
         }
         writeln!(f, "  expected: {}", self.expected)?;
         write!(f, "  to mend:  {}", self.how_to_mend)

@@ -161,9 +161,7 @@ impl<'de> Deserialize<'de> for Secret {
             }
 
             fn visit_str<E: de::Error>(self, _: &str) -> Result<Secret, E> {
-                Err(E::custom(format!(
-                    "invalid type: a secret in plain text (not repeated here), expected {SECRET_FORM}"
-                )))
+                Err(E::invalid_type(de::Unexpected::Other("a plain text"), &self))
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Secret, A::Error> {

@@ -319,6 +319,14 @@ fn unique_name(
 /// this machine unless `insecure`.
 fn url(key: &str, text: &str, schemes: &[&str], insecure: bool, check: &mut Checker) {
     let form = format!("an address such as `{}://host/path`", schemes[0]);
+    if text.contains('@') {
+        let problem = check.origin.position(key).problem(
+            format!("`{key}` holds a name or password (not repeated here)"),
+            "an address without them: secrets never stand in the file",
+            "remove them, and use `{ credential = \"name\" }`; treat the ones in the file as known to others",
+        );
+        return check.problems.push(problem.hiding());
+    }
     let Ok(url) = Url::parse(text) else {
         return check.no(
             key,
@@ -330,14 +338,6 @@ fn url(key: &str, text: &str, schemes: &[&str], insecure: bool, check: &mut Chec
     if !schemes.contains(&url.scheme()) || url.host_str().is_none_or(str::is_empty) {
         let what = format!("`{key}` is an address of kind `{}:`", url.scheme());
         return check.no(key, what, &form, &format!("write it with `{}://`", schemes[0]));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return check.no(
-            key,
-            format!("`{key}` holds a name or password (not repeated here)"),
-            "an address without them: secrets never stand in the file",
-            "remove them, and use `{ credential = \"name\" }`; treat the ones in the file as known to others",
-        );
     }
     let plain = schemes.last().is_some_and(|last| *last == url.scheme());
     if plain && !insecure && !is_loopback(&url) {
