@@ -91,10 +91,10 @@ fn find(name: &str, env: Environment) -> Result<(SecretValue, CredentialFrom), C
     if !is_name(name) {
         return Err(CredentialError::Name { name: name.to_owned() });
     }
-    if let Some(dir) = env("CREDENTIALS_DIRECTORY") {
-        if let Some(value) = read(name, &Path::new(&dir).join(name))? {
-            return Ok((value, CredentialFrom::Systemd));
-        }
+    if let Some(dir) = env("CREDENTIALS_DIRECTORY")
+        && let Some(value) = read(name, &Path::new(&dir).join(name))?
+    {
+        return Ok((value, CredentialFrom::Systemd));
     }
     let variable = credential_variable(name);
     match env(&variable) {

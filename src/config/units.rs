@@ -80,7 +80,7 @@ impl fmt::Display for Dur {
         }
         for (name, unit) in DUR_UNITS {
             let few_days = unit == 86_400_000 && ms < 2 * unit;
-            if ms % unit == 0 && !few_days {
+            if ms.is_multiple_of(unit) && !few_days {
                 return write!(f, "{}{name}", ms / unit);
             }
         }
@@ -130,7 +130,7 @@ impl Size {
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, unit) in &SIZE_UNITS[..4] {
-            if self.0 > 0 && self.0 % unit == 0 {
+            if self.0 > 0 && self.0.is_multiple_of(*unit) {
                 return write!(f, "{}{name}", self.0 / unit);
             }
         }
