@@ -4,3 +4,5 @@
 mod monitoring;
 #[path = "it/peers.rs"]
 mod peers;
+#[path = "it/config.rs"]
+mod config;
