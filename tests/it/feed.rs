@@ -1,0 +1,1 @@
+//! The feeds against real sockets and files.
