@@ -12,7 +12,9 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
+use tokio_tungstenite::tungstenite::handshake::server::{
+    Callback, ErrorResponse, Request, Response,
+};
 use tokio_util::sync::CancellationToken;
 use vigie::event::{Event, FeedItem, Keyer, Kind};
 use vigie::feed::{
@@ -60,11 +62,8 @@ impl Peer {
     /// Takes the next connection and its first message.
     pub async fn accept(&self) -> Server {
         let mut bearer = None;
-        let callback = |request: &Request, response: Response| {
-            bearer = request.headers().get("authorization").map(|v| v.to_str().unwrap().to_owned());
-            Ok(response)
-        };
-        let ws = tokio_tungstenite::accept_hdr_async(self.tcp().await, callback).await.unwrap();
+        let ws = tokio_tungstenite::accept_hdr_async(self.tcp().await, Credential(&mut bearer));
+        let ws = ws.await.unwrap();
         let mut server = Server { ws, bearer, subscribe: String::new() };
         server.subscribe = server.text().await;
         server
@@ -73,6 +72,17 @@ impl Peer {
     /// True if nobody connects for so long.
     pub async fn left_alone(&self, time: Duration) -> bool {
         tokio::time::timeout(time, self.0.accept()).await.is_err()
+    }
+}
+
+/// Notes the credential that the daemon presents.
+struct Credential<'a>(&'a mut Option<String>);
+
+impl Callback for Credential<'_> {
+    fn on_request(self, request: &Request, response: Response) -> Result<Response, ErrorResponse> {
+        let header = request.headers().get("authorization");
+        *self.0 = header.map(|value| value.to_str().unwrap().to_owned());
+        Ok(response)
     }
 }
 
