@@ -6,3 +6,5 @@ mod monitoring;
 mod peers;
 #[path = "it/config.rs"]
 mod config;
+#[path = "it/feed.rs"]
+mod feed;
