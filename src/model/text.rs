@@ -16,7 +16,9 @@ const END: usize = 2048;
 /// Characters of a word that are looked at.
 const WORD_MAX: usize = 40;
 /// Emergency numbers and help lines of France, Europe, Britain and North America.
-const KEEP_NUMBERS: [&str; 10] = ["911", "112", "999", "15", "17", "18", "3114", "988", "119", "116"];
+const KEEP_NUMBERS: [&str; 10] = [
+    "911", "112", "999", "15", "17", "18", "3114", "988", "119", "116",
+];
 const ELISIONS: [&str; 6] = ["qu", "jusqu", "lorsqu", "puisqu", "quelqu", "presqu"];
 
 const FNV_OFFSET: u32 = 0x811C_9DC5;
@@ -102,7 +104,10 @@ pub fn features(text: &str, buckets: u32, max: usize, out: &mut Vec<i32>) {
 /// 0 where no word is left.
 pub fn alike_key(text: &str) -> u64 {
     let text = normalise(text);
-    let mut words: Vec<&str> = text.split(' ').filter(|t| t.chars().next().is_some_and(is_alpha)).collect();
+    let mut words: Vec<&str> = text
+        .split(' ')
+        .filter(|t| t.chars().next().is_some_and(is_alpha))
+        .collect();
     words.sort_unstable();
     words.dedup();
     if words.is_empty() {
@@ -118,7 +123,9 @@ pub fn alike_key(text: &str) -> u64 {
 }
 
 fn fnv(hash: u32, bytes: &[u8]) -> u32 {
-    bytes.iter().fold(hash, |h, &b| (h ^ u32::from(b)).wrapping_mul(FNV_PRIME))
+    bytes
+        .iter()
+        .fold(hash, |h, &b| (h ^ u32::from(b)).wrapping_mul(FNV_PRIME))
 }
 
 fn fnv_char(hash: u32, c: char) -> u32 {
@@ -148,8 +155,15 @@ fn fold(text: &str) -> Vec<char> {
     // Bytes bound characters from above, so short texts need no counting.
     let mut out = Vec::with_capacity(text.len().min(4 * END));
     if text.len() > 2 * END && text.chars().count() > 2 * END {
-        let head = text.char_indices().nth(END).map_or(text.len(), |(at, _)| at);
-        let tail = text.char_indices().rev().nth(END - 1).map_or(0, |(at, _)| at);
+        let head = text
+            .char_indices()
+            .nth(END)
+            .map_or(text.len(), |(at, _)| at);
+        let tail = text
+            .char_indices()
+            .rev()
+            .nth(END - 1)
+            .map_or(0, |(at, _)| at);
         fold_part(&text[..head], &mut out);
         out.push(' ');
         fold_part(&text[tail..], &mut out);
@@ -162,7 +176,11 @@ fn fold(text: &str) -> Vec<char> {
 fn fold_part(text: &str, out: &mut Vec<char>) {
     for c in text.chars() {
         if c.is_ascii() {
-            out.push(if c == '`' { '\'' } else { c.to_ascii_lowercase() });
+            out.push(if c == '`' {
+                '\''
+            } else {
+                c.to_ascii_lowercase()
+            });
             continue;
         }
         // One character at a time: where marks are dropped, their order does not matter.
@@ -297,7 +315,13 @@ struct Tokens {
 
 impl Tokens {
     fn with_room(bytes: usize) -> Self {
-        Self { text: String::with_capacity(bytes + 8), last: 0, word: Vec::with_capacity(32), singles: 0, spelled: false }
+        Self {
+            text: String::with_capacity(bytes + 8),
+            last: 0,
+            word: Vec::with_capacity(32),
+            singles: 0,
+            spelled: false,
+        }
     }
 
     /// Step 3 and 4.
@@ -320,7 +344,11 @@ impl Tokens {
                     let start = i - 1;
                     let mut end = i;
                     while end - start <= 40
-                        && s.get(end).is_some_and(|&c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-' | '+'))
+                        && s.get(end).is_some_and(|&c| {
+                            c.is_ascii_lowercase()
+                                || c.is_ascii_digit()
+                                || matches!(c, '_' | '-' | '+')
+                        })
                     {
                         end += 1;
                     }
@@ -364,7 +392,11 @@ impl Tokens {
                 self.word.push(letter);
             } else if c == '\'' && alpha_next(i) {
                 let single = self.word.len() == 1 && self.word[0] != 'i';
-                if single || ELISIONS.iter().any(|e| e.chars().eq(self.word.iter().copied())) {
+                if single
+                    || ELISIONS
+                        .iter()
+                        .any(|e| e.chars().eq(self.word.iter().copied()))
+                {
                     i += 1;
                     break;
                 }
@@ -389,7 +421,11 @@ impl Tokens {
         finish(&mut self.word);
         self.start();
         self.text.extend(self.word.iter());
-        self.singles = if self.word.len() == 1 && is_alpha(self.word[0]) { self.singles + 1 } else { 0 };
+        self.singles = if self.word.len() == 1 && is_alpha(self.word[0]) {
+            self.singles + 1
+        } else {
+            0
+        };
         self.spelled |= self.singles >= 3;
     }
 
@@ -420,7 +456,8 @@ impl Tokens {
                 joined.push(' ');
             }
             if run >= 3 {
-                let mut word: Vec<char> = tokens[i..i + run].iter().flat_map(|t| t.chars()).collect();
+                let mut word: Vec<char> =
+                    tokens[i..i + run].iter().flat_map(|t| t.chars()).collect();
                 finish(&mut word);
                 joined.extend(word.iter());
                 i += run;
@@ -434,13 +471,18 @@ impl Tokens {
 }
 
 fn is_link(s: &[char]) -> bool {
-    ["http://", "https://", "www."].iter().any(|p| s.len() >= p.len() && p.chars().eq(s[..p.len()].iter().copied()))
+    ["http://", "https://", "www."]
+        .iter()
+        .any(|p| s.len() >= p.len() && p.chars().eq(s[..p.len()].iter().copied()))
 }
 
 /// Brings a raw word to its final form, in place.
 fn finish(word: &mut Vec<char>) {
     if word.iter().all(char::is_ascii_digit) && !word.is_empty() {
-        if !KEEP_NUMBERS.iter().any(|k| k.chars().eq(word.iter().copied())) {
+        if !KEEP_NUMBERS
+            .iter()
+            .any(|k| k.chars().eq(word.iter().copied()))
+        {
             word.truncate(5);
             word.fill('0');
         }
@@ -487,7 +529,14 @@ mod tests {
 
     #[test]
     fn accents_case_width_and_invisible_characters_do_not_matter() {
-        for text in ["Étouffé", "ETOUFFE", "e\u{301}touffe\u{301}", "ｅｔｏｕｆｆｅ", "et\u{200B}ouffe", "𝐞𝐭𝐨𝐮𝐟𝐟𝐞"] {
+        for text in [
+            "Étouffé",
+            "ETOUFFE",
+            "e\u{301}touffe\u{301}",
+            "ｅｔｏｕｆｆｅ",
+            "et\u{200B}ouffe",
+            "𝐞𝐭𝐨𝐮𝐟𝐟𝐞",
+        ] {
             assert_eq!(normalise(text), "etouffe", "{text:?}");
         }
     }
@@ -516,7 +565,8 @@ mod tests {
 
     #[test]
     fn ids_are_in_range_unique_and_capped() {
-        let long = "mot différent 1 autre ".repeat(50_000) + &(0..5000).map(|n| format!("w{n}x ")).collect::<String>();
+        let long = "mot différent 1 autre ".repeat(50_000)
+            + &(0..5000).map(|n| format!("w{n}x ")).collect::<String>();
         for text in ["", " \n\t", "😭", "!!!", "a", long.as_str()] {
             for max in [1, 16, 512] {
                 let mut out = vec![7; 3];
@@ -543,13 +593,20 @@ mod tests {
     fn the_smallest_table_still_works() {
         let mut out = Vec::new();
         features("frappe le", 2, 16, &mut out);
-        assert_eq!(out.iter().collect::<std::collections::BTreeSet<_>>().len(), 1);
+        assert_eq!(
+            out.iter().collect::<std::collections::BTreeSet<_>>().len(),
+            1
+        );
     }
 
     #[test]
     fn copies_with_small_changes_are_alike() {
         let key = alike_key("Appelez la police il est mort");
-        for text in ["APPELEZ la police il est mort!!! 😭", "appelez  la police il est mort 42", "appelez appelez la police il est moooort"] {
+        for text in [
+            "APPELEZ la police il est mort!!! 😭",
+            "appelez  la police il est mort 42",
+            "appelez appelez la police il est moooort",
+        ] {
             assert_eq!(alike_key(text), key, "{text:?}");
         }
         assert_ne!(alike_key("appelez la police il dort"), key);
