@@ -1,1 +1,4 @@
 //! The integration tests, one module a file, in one binary so that the crate is linked once.
+
+#[path = "it/sim.rs"]
+mod sim;
