@@ -24,16 +24,24 @@ pub fn tone(colour: Colour, by: f32) -> Colour {
     colour.map(|c| (c * by).min(255.0))
 }
 
-/// The picture being drawn. `origin` moves everything that is drawn after it is set (a camera that shakes).
+/// The picture being drawn. `origin` moves and `zoom` enlarges, around the picture's middle, what is drawn after they
+/// are set: a camera that shakes or comes near.
 pub struct Canvas {
     px: Vec<Colour>,
     pub origin: Point,
+    pub zoom: f32,
 }
 
 impl Canvas {
     /// A picture of one colour.
     pub fn new(colour: Colour) -> Self {
-        Self { px: vec![colour; WIDTH * HEIGHT], origin: (0.0, 0.0) }
+        Self { px: vec![colour; WIDTH * HEIGHT], origin: (0.0, 0.0), zoom: 1.0 }
+    }
+
+    fn on_screen(&self, at: Point) -> Point {
+        let (x, y) = (WIDTH as f32 / 2.0, HEIGHT as f32 / 2.0);
+        let zoom = self.zoom;
+        (x + (at.0 - x) * zoom + self.origin.0, y + (at.1 - y) * zoom + self.origin.1)
     }
 
     /// Blends `colour` where the signed distance `inside` (pixels, negative within the shape) is below zero.
@@ -44,14 +52,18 @@ impl Canvas {
         alpha: f32,
         inside: impl Fn(f32, f32) -> f32,
     ) {
-        let (ox, oy) = self.origin;
+        let zoom = self.zoom;
+        let (left, top) = self.on_screen((bounds[0], bounds[1]));
+        let (right, bottom) = self.on_screen((bounds[2], bounds[3]));
         let clip = |v: f32, max: usize| v.clamp(0.0, max as f32) as usize;
-        let (left, top) = (clip(bounds[0] + ox - 1.0, WIDTH), clip(bounds[1] + oy - 1.0, HEIGHT));
-        let (right, bottom) =
-            (clip(bounds[2] + ox + 2.0, WIDTH), clip(bounds[3] + oy + 2.0, HEIGHT));
+        let (left, right) = (clip(left - 1.0, WIDTH), clip(right + 2.0, WIDTH));
+        let (top, bottom) = (clip(top - 1.0, HEIGHT), clip(bottom + 2.0, HEIGHT));
+        // The way back from the screen to what is drawn.
+        let (zero_x, zero_y) = self.on_screen((0.0, 0.0));
         for y in top..bottom {
             for x in left..right {
-                let distance = inside(x as f32 + 0.5 - ox, y as f32 + 0.5 - oy);
+                let at = ((x as f32 + 0.5 - zero_x) / zoom, (y as f32 + 0.5 - zero_y) / zoom);
+                let distance = inside(at.0, at.1) * zoom;
                 let cover = (0.5 - distance).clamp(0.0, 1.0) * alpha;
                 if cover > 0.0 {
                     let at = &mut self.px[y * WIDTH + x];
@@ -155,7 +167,8 @@ impl Canvas {
 
     /// A lamp's light around `at`, reaching `r` pixels, added to what is there.
     pub fn glow(&mut self, at: Point, r: f32, colour: Colour, strength: f32) {
-        let at = (at.0 + self.origin.0, at.1 + self.origin.1);
+        let at = self.on_screen(at);
+        let r = r * self.zoom;
         for (i, px) in self.px.iter_mut().enumerate() {
             let distance = ((i % WIDTH) as f32 - at.0).hypot((i / WIDTH) as f32 - at.1);
             let light = (1.0 - distance / r).max(0.0).powi(2) * strength;

@@ -101,7 +101,7 @@ pub(super) fn typed(
     if person % 5 == 1 || dice.chance(0.06) {
         out = out.chars().map(plain).collect();
     }
-    if person % 3 == 0 {
+    if person.is_multiple_of(3) {
         out = out.to_lowercase();
     }
     if playful {

@@ -26,20 +26,28 @@ const TIRED: Clothes = Clothes {
 
 /// Draws the living room.
 pub fn sofa(canvas: &mut Canvas, scene: &Scene) -> f32 {
-    if let Some((act, since)) = scene.act
-        && act != Act::Bottle
-    {
-        let fade = (1.0 - since / act.seconds()).max(0.3) as f32;
-        canvas.origin = (scene.wave(0.31, 0.1) * 2.2 * fade, scene.wave(0.23, 0.6) * 1.6 * fade);
-    }
+    // Held in the hand while the hosts are there, near and shaking while something happens; left on a shelf when they are gone.
+    let (near, sway) = match (scene.mood, scene.act) {
+        (Mood::Usual, None) => (1.42, 2.0),
+        (Mood::Usual, Some(_)) => (1.55, 9.0),
+        (_, Some((Act::Shake | Act::Water, _))) => (1.2, 4.0),
+        (Mood::Lying, None) => (1.2, 1.4),
+        _ => (1.2, 0.0),
+    };
+    let pace = if scene.act.is_some() { 1.0 } else { 2.6 };
+    canvas.zoom = near;
+    canvas.origin = (
+        -8.0 * near + scene.wave(0.83 * pace, 0.1) * sway + scene.wave(0.47, 0.3) * sway * 0.4,
+        -24.0 * (near - 0.85) + scene.wave(0.71 * pace, 0.6) * sway * 0.8,
+    );
     room(canvas, scene);
     match scene.mood {
         Mood::Usual => upright(canvas, scene),
         Mood::Lying | Mood::Still => lying(canvas, scene),
     }
     table(canvas);
-    canvas.origin = (0.0, 0.0);
     canvas.glow((284.0, 62.0), 120.0, [255.0, 190.0, 110.0], 0.34);
+    (canvas.origin, canvas.zoom) = ((0.0, 0.0), 1.0);
     let dark = if scene.mood == Mood::Usual { 1.0 } else { 0.78 };
     canvas.dim(dark, 0.55);
     overlay(canvas, scene);
@@ -47,7 +55,7 @@ pub fn sofa(canvas: &mut Canvas, scene: &Scene) -> f32 {
 }
 
 fn room(canvas: &mut Canvas, scene: &Scene) {
-    canvas.gradient([-8.0, -8.0, 336.0, 134.0], [64.0, 60.0, 92.0], [104.0, 92.0, 110.0]);
+    canvas.gradient([-40.0, -30.0, 400.0, 156.0], [64.0, 60.0, 92.0], [104.0, 92.0, 110.0]);
     // Window with a dark street and a lit house opposite.
     canvas.rect(22.0, 18.0, 62.0, 58.0, 2.0, [44.0, 40.0, 50.0]);
     canvas.gradient([26.0, 22.0, 54.0, 50.0], [18.0, 22.0, 44.0], [34.0, 38.0, 62.0]);
@@ -72,11 +80,11 @@ fn room(canvas: &mut Canvas, scene: &Scene) {
     // A strip of light that changes its colour slowly.
     let pulse = (scene.wave(41.0, 0.0) + 1.0) / 2.0;
     let strip = mix([140.0, 60.0, 200.0], [60.0, 110.0, 210.0], pulse);
-    canvas.rect(-8.0, 6.0, 336.0, 2.5, 1.0, strip);
-    canvas.gradient([-8.0, 126.0, 336.0, 62.0], [92.0, 70.0, 58.0], [64.0, 48.0, 42.0]);
+    canvas.rect(-40.0, 6.0, 400.0, 2.5, 1.0, strip);
+    canvas.gradient([-40.0, 126.0, 400.0, 90.0], [92.0, 70.0, 58.0], [64.0, 48.0, 42.0]);
     for i in 0..6 {
         let y = 130.0 + i as f32 * i as f32 * 2.2;
-        canvas.rect_faint(-8.0, y, 336.0, 1.0, 0.0, [40.0, 30.0, 28.0], 0.5);
+        canvas.rect_faint(-40.0, y, 400.0, 1.0, 0.0, [40.0, 30.0, 28.0], 0.5);
     }
     canvas.ellipse((165.0, 168.0), 130.0, 24.0, 0.0, [104.0, 60.0, 66.0]);
     canvas.ellipse((165.0, 168.0), 118.0, 20.0, 0.0, [122.0, 74.0, 76.0]);
@@ -120,9 +128,10 @@ fn overlay(canvas: &mut Canvas, scene: &Scene) {
 fn talk(pose: &mut Pose, scene: &Scene, phase: f64, much: f32) {
     pose.mouth = scene.wave(0.43, phase).max(0.0) * scene.draw(1.6, (phase * 97.0) as u64) * 1.4;
     pose.nod += scene.wave(3.1, phase) * 0.12 * much;
-    pose.lean += scene.wave(5.3, phase) * 0.05 * much;
-    pose.arms[1].0 += (0.25 + 0.3 * scene.wave(2.2, phase)) * much;
-    pose.arms[1].1 += (1.6 + 0.5 * scene.wave(1.3, phase)) * much;
+    pose.lean += scene.wave(2.7, phase) * 0.12 * much;
+    pose.hip.0 += scene.wave(1.9, phase + 0.2) * 1.6 * much;
+    pose.arms[1].0 += (0.45 + 0.5 * scene.wave(1.4, phase)) * much;
+    pose.arms[1].1 += (1.6 + 0.8 * scene.wave(0.9, phase)) * much;
     pose.arms[0].0 -= 0.12 * scene.wave(2.9, phase + 0.3).abs() * much;
 }
 
@@ -260,7 +269,7 @@ fn lying(canvas: &mut Canvas, scene: &Scene) {
             }
         }
         None => {
-            let mut host = Pose::standing((298.0, 122.0), 1.1);
+            let mut host = Pose::standing((272.0, 122.0), 1.1);
             talk(&mut host, scene, 0.2, 0.9);
             figure::draw(canvas, &host, &HOST);
         }
