@@ -8,3 +8,5 @@ mod peers;
 mod config;
 #[path = "it/feed.rs"]
 mod feed;
+#[path = "it/sim.rs"]
+mod sim;
