@@ -1,12 +1,12 @@
 //! The integration tests, one module a file, in one binary so that the crate is linked once.
 
-#[path = "it/monitoring.rs"]
-mod monitoring;
-#[path = "it/peers.rs"]
-mod peers;
 #[path = "it/config.rs"]
 mod config;
 #[path = "it/feed.rs"]
 mod feed;
+#[path = "it/monitoring.rs"]
+mod monitoring;
+#[path = "it/peers.rs"]
+mod peers;
 #[path = "it/sim.rs"]
 mod sim;

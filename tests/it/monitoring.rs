@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -158,4 +159,51 @@ fn promtool_run(promtool: &Path, words: &[&str]) {
     let said = String::from_utf8_lossy(&output.stdout).into_owned()
         + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "promtool {words:?}:\n{said}");
+}
+
+/// docs/metrics.md against the table from which the daemon makes its metrics.
+#[test]
+fn the_documented_metrics_are_those_that_exist() {
+    let documented = documented();
+    for family in &vigie::telemetry::FAMILIES {
+        let kind = match family.kind {
+            vigie::telemetry::FamilyKind::Counter => "counter",
+            vigie::telemetry::FamilyKind::Gauge => "gauge",
+            vigie::telemetry::FamilyKind::Histogram(_) => "histogram",
+        };
+        let labels = family.labels.iter().map(|label| (*label).to_owned()).collect();
+        let known = documented.get(family.name);
+        assert_eq!(known, Some(&(kind.to_owned(), labels)), "docs/metrics.md on {}", family.name);
+    }
+    let exposed = vigie::telemetry::Metrics::new().encode();
+    for name in documented.keys() {
+        assert!(
+            exposed.contains(&format!("# TYPE {name} ")),
+            "docs/metrics.md has {name}, which does not exist"
+        );
+    }
+}
+
+#[test]
+fn promtool_accepts_the_metrics() {
+    let Some(promtool) = std::env::var_os("VIGIE_PROMTOOL") else {
+        eprintln!("SKIPPED: VIGIE_PROMTOOL is not set (make test sets it)");
+        return;
+    };
+    let metrics = vigie::telemetry::Metrics::new();
+    metrics.feed("platform");
+    metrics.sink("team");
+    metrics.model("chat", "0.1.0");
+    let mut child = Command::new(promtool)
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("promtool starts");
+    child.stdin.take().expect("piped").write_all(metrics.encode().as_bytes()).expect("it reads");
+    let output = child.wait_with_output().expect("it ends");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned()
+        + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.is_empty(), "promtool check metrics:\n{said}");
 }
