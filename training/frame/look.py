@@ -11,19 +11,20 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 from sklearn.linear_model import LogisticRegression
+from sklearn.utils.extmath import randomized_svd
 
 FRAMES, WIDTH = 8, 1280
 
 
 def describe(features, present):
-    """Descriptors f32 [n,3840]; pictures that are not present count for nothing, one picture has no change."""
+    """Descriptors f32 [n,3840], square roots; absent pictures count for nothing, one picture has no change."""
     p = present[:, :, None]
     count = np.maximum(p.sum(1), 1)
     mean = (features * p).sum(1) / count
     deviation = (np.abs(features - mean[:, None]) * p).sum(1) / count
     pair = p[:, 1:] * p[:, :-1]
     change = (np.abs(features[:, 1:] - features[:, :-1]) * pair).sum(1) / np.maximum(pair.sum(1), 1)
-    return np.concatenate([mean, deviation, change], 1).astype(np.float32)
+    return np.sqrt(np.concatenate([mean, deviation, change], 1)).astype(np.float32)
 
 
 @dataclass
@@ -38,21 +39,19 @@ class Head:
         return 1 / (1 + np.exp(-self.logits(described)))
 
 
-def fit(described, label, weight, components, strength, motion):
-    """A `Head`: `components` principal components of the weighted, standardised descriptors, of which the
-    changing ones count `motion` as much as the mean; `strength` is the inverse of the ridge penalty."""
-    w = weight / weight.sum()
+def fit(described, label, weight, components=512, strength=3e-4, motion=0.7):
+    """A `Head` by weighted ridge logistic regression on `components` principal components of the standardised
+    descriptors; deviation and change count `motion` as much as the mean, `strength` is scikit-learn's C."""
+    w = (weight / weight.sum()).astype(np.float32)
     center = w @ described
-    spread = np.sqrt(w @ (described - center) ** 2)
+    spread = np.sqrt(np.maximum(w @ described**2 - center**2, 0))
     scale = 1 / (spread + 0.1 * np.median(spread.reshape(3, -1), 1).repeat(WIDTH))
     scale[WIDTH:] *= motion
     standard = (described - center) * scale
-    covariance = (standard * w[:, None]).T @ standard
-    values, vectors = np.linalg.eigh(covariance)
-    basis = vectors[:, ::-1][:, :components]
+    _, _, basis = randomized_svd(standard * np.sqrt(w * len(w))[:, None], components, n_iter=3, random_state=0)
     model = LogisticRegression(C=strength, max_iter=500)
-    model.fit(standard @ basis, label, sample_weight=weight / weight.mean())
-    raw = (basis @ model.coef_[0]) * scale
+    model.fit(standard @ basis.T, label, sample_weight=weight / weight.mean())
+    raw = (model.coef_[0] @ basis) * scale
     return Head(raw.astype(np.float32), float(model.intercept_[0] - center @ raw))
 
 
@@ -85,7 +84,9 @@ def build(head):
     pairs = node("Max", [node("ReduceSum", [pair, axis1], "pair_sum", keepdims=0), one], "pairs")
     change = node("Mul", [node("Abs", [node("Sub", [later, earlier], "change0")], "change1"), pair], "change2")
     change = node("Div", [node("ReduceSum", [change, axis1], "change_sum", keepdims=0), pairs], "change")
-    joined = node("Concat", [mean, deviation, change], "described", axis=1)
+    joined = node("Concat", [mean, deviation, change], "joined", axis=1)
+    # Features are never negative; the maximum keeps the root finite for any other input.
+    joined = node("Sqrt", [node("Max", [joined, const("zero", 0.0)], "positive")], "described")
     # A product and a sum, not a matrix product, so that a row never depends on how many rows there are.
     product = node("Mul", [joined, const("weight", head.weight[None])], "product")
     total = node("ReduceSum", [product, const("axis_w", [1], np.int64)], "total", keepdims=1)
