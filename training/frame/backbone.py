@@ -6,6 +6,7 @@ normalisation is folded into the convolutions, weights are stored as float16 and
 """
 
 import hashlib
+import io
 import pickle
 from collections import OrderedDict
 from importlib import resources
@@ -86,8 +87,6 @@ class _Reader(pickle.Unpickler):
 
 def state_dict(data):
     """Name -> array of a weight file in the format before PyTorch 1.6: five pickles, then raw storages."""
-    import io
-
     file = io.BytesIO(data)
     for _ in range(3):  # magic number, protocol version, system info
         pickle.Unpickler(file).load()

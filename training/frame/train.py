@@ -68,8 +68,10 @@ def measure(table):
             _, group, size = np.unique(table.group[rows], return_inverse=True, return_counts=True)
             weight[rows] = (1 / size[group]) / (1 / size[group]).sum()
         weight[mix & (table.label == label)] /= weight[mix & (table.label == label)].sum()
-    curve = evaluate.points(*evaluate.platt(fold[mix], table.label[mix], weight[mix]))
-    numbers = {"auc": {}, "auc_unseen_place": {}, "recall": {}, "false": {}, "recall_unseen_place": {}, "false_unseen_place": {}}
+    slope, offset = evaluate.platt(fold[mix], table.label[mix], weight[mix])
+    strict = evaluate.decision(fold, table, mix, slope, offset)
+    curve = evaluate.points(slope, strict)
+    numbers = {"platt": [slope, offset, strict], "auc": {}, "auc_unseen_place": {}, "recall": {}, "false": {}, "recall_unseen_place": {}, "false_unseen_place": {}}
 
     def told(rows, logit, auc, recall, false):
         label, group, hit = table.label[rows], table.group[rows], evaluate.apply(curve, logit) >= 0.5
@@ -87,8 +89,13 @@ def measure(table):
         unseen = evaluate.left_out(table, usable, place)[rows[table.place == place]]
         told(rows, unseen, "auc_unseen_place", "recall_unseen_place", "false_unseen_place")
     motion = table.described[:, 2 * look.WIDTH :].sum(1)
-    rows = usable & plain & (table.place == "cctv")
-    numbers["motion_alone_cctv"] = evaluate.interval(evaluate.auc(table.label[rows], motion[rows]), table.group[rows])
+    numbers["auc_motion_alone"] = {}
+    for place in numbers["auc"]:
+        rows = usable & plain & table.clip & (table.place == place)
+        if 0 < table.label[rows].sum() < rows.sum():
+            measured = evaluate.auc(table.label[rows], motion[rows])
+            numbers["auc_motion_alone"][place] = evaluate.interval(measured, table.group[rows])
+    numbers["looks"], numbers["trained"] = len(table.label), int(usable.sum())
     numbers["false_by_folder"] = {}
     for folder in sorted(set(table.folder[usable & plain & (table.label == 0)])):
         rows = usable & plain & (table.label == 0) & (table.folder == folder)
