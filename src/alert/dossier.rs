@@ -19,7 +19,7 @@ use super::words::Words;
 mod build;
 mod page;
 
-pub use page::Style;
+pub use page::{CSS, Style};
 
 /// Version of the fields and wording: they are data that may change when guidelines on Article 18 come.
 pub const SCHEMA: &str = "vigie.dossier/1";
@@ -333,6 +333,7 @@ pub struct Content {
     pub hours_live: Option<f32>,
     pub hours_words: Option<String>,
     pub viewers: Option<u64>,
+    pub viewers_words: Option<String>,
     pub opened_at: Moment,
     pub updated_at: Moment,
     pub ended_at: Option<Moment>,
@@ -372,6 +373,7 @@ pub struct ActRow {
     pub act: Act,
     pub at_words: Moment,
     pub look_moment: Option<Moment>,
+    pub score_words: String,
     pub seen_words: String,
 }
 

@@ -98,7 +98,10 @@ pub fn authority_of<'a>(authorities: &'a [Authority], country: &str) -> Option<&
 
 /// Europol's entry.
 pub fn europol(authorities: &[Authority]) -> Option<&Authority> {
-    authorities.iter().find(|entry| entry.code == EUROPOL).or_else(|| authority_of(authorities, "EU"))
+    authorities
+        .iter()
+        .find(|entry| entry.code == EUROPOL)
+        .or_else(|| authority_of(authorities, "EU"))
 }
 
 /// Decides which states are concerned. `stream_country` is what the platform says of where the stream is made;

@@ -281,7 +281,8 @@ impl Words {
 
     /// One sentence that a person can read aloud: where, what, when, and the two heaviest reasons.
     pub fn summary(&self, facts: &SummaryFacts<'_>) -> String {
-        let what = self.t(&format!("summary-{}-{}", dashed(facts.level.name()), facts.tense.name()));
+        let what =
+            self.t(&format!("summary-{}-{}", dashed(facts.level.name()), facts.tense.name()));
         let mut told: Vec<(String, String)> = Vec::new();
         if let Some(rule) = facts.rule_reason {
             told.push((String::new(), rule.trim().trim_end_matches('.').to_owned()));
@@ -365,3 +366,6 @@ fn capital(sentence: &str) -> String {
         None => String::new(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -54,6 +54,11 @@ impl Zone {
         format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60)
     }
 
+    /// Milliseconds that the zone is ahead of UTC at that instant.
+    pub fn offset_ms(&self, at: Timestamp) -> i64 {
+        i64::from(self.zone.to_offset(at.to_jiff()).seconds()) * 1000
+    }
+
     /// `18 August 2025`.
     pub fn day_words(&self, at: Timestamp, words: &Words) -> String {
         let date = self.zone.to_datetime(at.to_jiff()).date();

@@ -103,7 +103,8 @@ pub trait Desk: Send + Sync + 'static {
     fn alert(&self, id: Uuid) -> BoxFuture<'_, DeskResult<Option<Change>>>;
     fn channels(&self) -> BoxFuture<'_, DeskResult<Vec<ChannelRow>>>;
     /// Oldest first; `None` for a channel that is not known.
-    fn timeline(&self, channel: ChannelId) -> BoxFuture<'_, DeskResult<Option<Vec<TimelinePoint>>>>;
+    fn timeline(&self, channel: ChannelId)
+    -> BoxFuture<'_, DeskResult<Option<Vec<TimelinePoint>>>>;
     /// `None` if it was never kept or has expired.
     fn evidence(&self, digest: Digest) -> BoxFuture<'_, DeskResult<Option<(Bytes, EvidenceKind)>>>;
     /// `lang` is `fr` or `en`.

@@ -242,9 +242,7 @@ impl Builder<'_> {
         let mut out: Vec<Addressee> = jurisdiction
             .member_states
             .iter()
-            .map(|code| {
-                self.addressee(authority_of(self.from.authorities, code), code, "first")
-            })
+            .map(|code| self.addressee(authority_of(self.from.authorities, code), code, "first"))
             .collect();
         let certain = jurisdiction.basis == BASIS_STREAM && !out.is_empty();
         if !certain || out.iter().any(|to| to.contact.value.is_none()) {
@@ -297,9 +295,8 @@ impl Builder<'_> {
             .iter()
             .map(|reason| {
                 let signal = Signal::from_name(&reason.signal);
-                let value_words = |value: f32| {
-                    signal.map_or(value.to_string(), |s| self.words.value(s, value))
-                };
+                let value_words =
+                    |value: f32| signal.map_or(value.to_string(), |s| self.words.value(s, value));
                 ReasonRow {
                     signal: reason.signal.clone(),
                     words: self.signal_words(&reason.signal, reason.value, &reason.text),
@@ -360,7 +357,10 @@ impl Builder<'_> {
                     "d-person-opened",
                     &[
                         ("id", format!("{}:{}", identity.platform, identity.id).into()),
-                        ("name", identity.name.clone().unwrap_or_else(|| self.t("not-known")).into()),
+                        (
+                            "name",
+                            identity.name.clone().unwrap_or_else(|| self.t("not-known")).into(),
+                        ),
                         ("by", identity.opened_by.as_str().into()),
                     ],
                 ),
@@ -435,6 +435,7 @@ impl Builder<'_> {
             hours_live: facts.hours_live,
             hours_words: facts.hours_live.map(|h| self.words.duration(f64::from(h) * 3600.0)),
             viewers: facts.viewers,
+            viewers_words: facts.viewers.map(|n| self.words.number(n as f64, 0)),
             opened_at: self.moment(alert.opened_at),
             updated_at: self.moment(alert.updated_at),
             ended_at: alert.ended_at.map(|at| self.moment(at)),
@@ -446,10 +447,8 @@ impl Builder<'_> {
     fn donations(&self) -> DonationBlock {
         let d = &self.alert.donations;
         let count = |key: &str, n: u64, extra: &[(&str, String)]| {
-            let mut args = vec![
-                ("n", (n as f64).into()),
-                ("value", self.words.number(n as f64, 0).into()),
-            ];
+            let mut args =
+                vec![("n", (n as f64).into()), ("value", self.words.number(n as f64, 0).into())];
             args.extend(extra.iter().map(|(name, value)| (*name, value.clone().into())));
             self.words.t_args(key, &args)
         };
@@ -496,6 +495,7 @@ impl Builder<'_> {
             act: act.clone(),
             at_words: self.moment(act.at),
             look_moment: act.look_at.map(|at| self.moment(at)),
+            score_words: self.words.percent(act.score),
             seen_words,
         }
     }
@@ -589,9 +589,7 @@ impl Builder<'_> {
             ("donations", coverage.donations),
         ]
         .into_iter()
-        .map(|(what, seen)| {
-            self.t(&format!("d-seen-{what}-{}", if seen { "yes" } else { "no" }))
-        })
+        .map(|(what, seen)| self.t(&format!("d-seen-{what}-{}", if seen { "yes" } else { "no" })))
         .collect();
         if let Some(language) = &self.alert.language
             && !self.alert.language_measured

@@ -359,3 +359,286 @@ country-SE = Sweden
 country-SI = Slovenia
 country-SK = Slovakia
 country-EU = European Union
+
+## The dossier
+
+d-draft = DRAFT, not sent
+d-title-provider = Notification of a suspected offence involving a threat to life or safety
+d-title-observer = Notice of illegal content and report for the police
+d-basis-provider = Article 18 of Regulation (EU) 2022/2065 (Digital Services Act): the provider of a hosting service promptly informs the law-enforcement or judicial authorities of the Member State or States concerned of its suspicion and provides all relevant information available. Recital 56 lists what is provided.
+d-basis-observer = The author of this draft watches from outside and owes nothing under Article 18 of Regulation (EU) 2022/2065. The same facts serve as a notice to the platform under Article 16 (explanation, exact location of the content, name and e-mail address of the notifier, statement of good faith), and as a report for the police.
+d-basis-terrorism = Article 14(5) of Regulation (EU) 2021/784: terrorist content involving an imminent threat to life is told promptly to the authorities competent for criminal offences in the Member State or States concerned, and where these cannot be identified, to the Member State of establishment and to Europol.
+d-emergency-now = A person in danger now is an emergency: call { $number } first. This notification does not replace the call. { $number } reaches the caller's own country; for a person elsewhere, ask to be put through, or reach Europol or the authority named below.
+d-emergency-past = If anybody may still be in danger, call { $number } first. This notification does not replace the call.
+d-emergency-no-call = No call to the emergency number has been recorded.
+d-emergency-calls = Calls to the emergency number that were recorded:
+d-fill-in = ______________________ (to be filled in)
+d-size-micro = micro enterprise
+d-size-small = small enterprise
+d-size-medium = medium-sized enterprise
+d-size-large = large enterprise
+d-size-very_large = very large online platform
+d-tense-past = the offence is suspected to have taken place
+d-tense-ongoing = the offence is suspected to be taking place
+d-tense-imminent = the offence is suspected to be likely to take place
+d-state-basis-stream = the platform tells this country as that of the stream: the suspected offence takes place there, or the suspected offender is located there
+d-state-basis-provider = Member State in which the provider is established: no Member State concerned is identifiable with reasonable certainty
+d-state-basis-other = basis not known
+d-states-known = The Member State is known from the stream's country as the platform tells it. The residence of the suspected offender and of the victim is not known; it may concern other Member States.
+d-states-not-identifiable = The Member State concerned is not identifiable with reasonable certainty (Article 18, paragraph 2): the language of the stream is no basis.
+d-part-first = addressee
+d-part-copy = copy
+d-reach-portal = online portal
+d-reach-email = e-mail
+d-reach-api = technical interface
+d-reach-phone = telephone
+d-note-no-contact = The contact is not in the table of authorities: a person fills it in before sending.
+d-note-to-verify = Nobody has verified this contact yet: check it before sending.
+d-note-verified = Verified on the date given.
+d-decided-rule = The level was decided by the rule “{ $rule }”; its conditions that held share the weight.
+d-decided-model = The level “{ $level }” was decided by the escalation model, with a probability of { $score }. The weights are the shares of the signals in it.
+d-person-unknown = not known to the software; to be filled in by a person
+d-person-held = held encrypted; opened on confirmation
+d-person-opened = { $id }, name { $name }; opened by { $by }
+d-place-how-stream = Country as the platform tells it for the stream. No address or position is held.
+d-place-how-outside = Country as the platform tells it for the stream; it is not a Member State. No address or position is held.
+d-place-how-unknown = The platform told no country. No address or position is held. The language of the stream is no indication of the place.
+d-times = Times of messages, donations and pictures are when they happened at the source, as the platform tells them. “Opened” and “last change” are times of the same stream at which the suspicion arose and last changed. “Draft made” is the clock of the machine.
+d-money-count = { $n ->
+    [one] { $value } donation in this incident and the day before it, { $sum } in all.
+   *[other] { $value } donations in this incident and the day before it, { $sum } in all.
+}
+d-money-acts = { $n ->
+    [0] None of them was judged to ask for an act that hurts someone.
+    [one] { $value } of them was judged to ask for an act that hurts someone.
+   *[other] { $value } of them were judged to ask for an act that hurts someone.
+}
+d-money-unseen = Donations were not brought by the feed: it is not known whether there were any.
+d-money-coupling = Violence followed money { $value } times as often as chance would have it.
+d-money-no-coupling = Whether violence follows money could not be compared with chance.
+d-act-violence = violence { $value }
+d-act-motion = motion { $value }
+d-list-comma = ,{" "}
+d-act-no-look = no picture was received after it
+d-act-no-score = a picture was received; no model scored it
+d-history-incident = This is incident number { $value } on the channel since Vigie watches it.
+d-history-notices = { $n ->
+    [0] No notice about the channel was received in the last 90 days.
+    [one] { $value } notice about the channel was received in the last 90 days.
+   *[other] { $value } notices about the channel were received in the last 90 days.
+}
+d-history-days = { $n ->
+    [0] No earlier day with paid requests for acts is remembered.
+    [one] { $value } day with paid requests for acts is remembered.
+   *[other] { $value } days with paid requests for acts are remembered.
+}
+d-history-previous = It follows an earlier alert: { $id }.
+d-kept-hold = Legal hold by { $by } until { $until }; basis: { $basis }.
+d-kept-no-hold = No legal hold has been recorded.
+d-kept-until = The material cited is kept until { $until }, unless a hold extends it.
+d-kept-open = The material cited is kept until { $days } days after the end of the incident, unless a hold extends it.
+d-kept-expired = { $n ->
+    [one] { $n } item cited has expired; its digest remains.
+   *[other] { $n } items cited have expired; their digests remain.
+}
+d-unknown-victim = The identity of the victim.
+d-unknown-victim-place = Where the victim resides or is located.
+d-unknown-suspect = The identity of the suspected offender, and whether there is one.
+d-unknown-suspect-place = Where the suspected offender resides or is located.
+d-unknown-account-holder = The holder of the channel's account: the platform's own records were not consulted.
+d-unknown-exact-place = The exact place of what is seen.
+d-unknown-country = The country of the stream.
+d-unknown-url = The address of the stream.
+d-unknown-started-at = When the stream began.
+d-unknown-persons-identity = The civil identity of the accounts listed; what the platform told of them is held encrypted.
+d-unknown-pictures = What the picture shows: no picture is among the evidence.
+d-unknown-sound = What was said aloud: sound is not analysed.
+d-unknown-emergency-call = Whether somebody has called the emergency number.
+d-unknown-provider = Details of the sender that are left blank above.
+d-unknown-offence = Which offence it would be: none was named by the rules or the signals.
+d-seen-chat-yes = The chat was received.
+d-seen-chat-no = The chat was not received.
+d-seen-frames-yes = Pictures were received.
+d-seen-frames-no = Pictures were not received.
+d-seen-donations-yes = Donations were received.
+d-seen-donations-no = Donations were not received.
+d-seen-language = The language of the stream ({ $language }) is not one in which the text model was measured: its scores are less certain.
+d-seen-no-gaps = No gap in what was received is known.
+d-seen-gap = Nothing was received from { $from } to { $to }.
+
+d-h-header = Reference
+d-h-reference = Reference
+d-h-made = Draft made
+d-h-basis = Legal basis
+d-h-emergency = Emergency first
+d-h-sender-provider = Provider that notifies
+d-h-sender-observer = Author of the notice
+d-h-name = Name
+d-h-address = Address
+d-h-establishment = Established in
+d-h-legal-representative = Legal representative
+d-h-contact-point = Point of contact
+d-h-duty-phone = Telephone, day and night
+d-h-size = Size
+d-h-addressees = Addressed to
+d-h-authority = Authority
+d-h-channel-way = How
+d-h-contact = Contact
+d-h-languages = Languages
+d-h-source = Published at
+d-h-verified = Verified on
+d-h-states = Member States concerned
+d-h-suspicion = The suspicion
+d-h-tense = When
+d-h-offences = Suspected offences
+d-h-no-offence = none named; to be judged by a person
+d-h-level = Level
+d-h-level-now = now
+d-h-explanation = Why it is suspected
+d-h-reason = Reason
+d-h-value = Value
+d-h-window = Window
+d-h-threshold = Threshold
+d-h-weight = Weight
+d-h-items = Items
+d-h-against = What speaks against
+d-h-against-none = Nothing that the software knows of.
+d-h-persons = Persons, by role
+d-h-role = Role
+d-h-key = Key of the account
+d-h-identity = Identity
+d-h-messages = Messages
+d-h-paid = Paid for acts
+d-h-seen = First and last
+d-h-place = Place
+d-h-content = The content
+d-h-platform = Platform
+d-h-stream = Stream
+d-h-url = Address
+d-h-title = Title
+d-h-category = Category
+d-h-language = Language
+d-h-began = Stream began
+d-h-live = Live without a break
+d-h-viewers = Viewers
+d-h-opened = Opened
+d-h-updated = Last change
+d-h-ended = Over since
+d-h-not-ended = not over
+d-h-evidence = Items of evidence
+d-h-no-evidence = No item is cited.
+d-h-number = No.
+d-h-kind = Kind
+d-h-time = Time
+d-h-words = Words, and SHA-256 of the bytes kept
+d-h-picture-apart = Picture, handed over as a file of its own
+d-h-expired = expired
+d-h-money = Donations
+d-h-acts = Acts: who paid for what, and what was seen next
+d-h-acts-none = No paid request for an act is among the evidence.
+d-h-request = Request
+d-h-next = What was seen next
+d-h-act-score = score of the request
+d-h-history = What was known before
+d-h-measures = Measures
+d-h-measures-taken = Told of by the platform
+d-h-measures-none = none that the software was told of
+d-h-measures-recommended = Recommended
+d-h-preservation = Preservation
+d-h-decisions = Decisions of people so far
+d-h-decisions-none = No person has decided anything yet.
+d-h-confirmed = Confirmed by
+d-h-confirmed-none = nobody yet; nothing is sent before a named person confirms it
+d-h-unknown = What is not known
+d-h-seen-what = What was and was not seen
+d-h-models = Models and configuration
+d-h-config = Configuration
+d-h-schema = Form of this dossier
+d-h-page-note = Drafted by software from what it observed. It states suspicions, not findings, and is judged by a person before anything is sent.
+
+## The page
+
+ui-skip = To the content
+ui-live-none = read-only page
+ui-live-on = live
+ui-live-off = not live
+ui-lost = The connection to the daemon is lost. What you see may be old. Trying again.
+ui-copied = Copied
+ui-copy = Copy
+ui-degraded = Not everything works:
+ui-not-ready = No alert could be raised or stored at the moment.
+ui-unwatched-count = { $n ->
+    [one] { $n } channel is not seen at the moment.
+   *[other] { $n } channels are not seen at the moment.
+}
+ui-readonly = This page only reads. Alerts are taken and closed with the commands shown, on the machine where Vigie runs.
+ui-headline-none = Nothing needs you now
+ui-headline-open = { $n ->
+    [one] One alert needs somebody
+   *[other] { $n } alerts need somebody
+}
+ui-headline-sub = { $n ->
+    [one] { $n } channel watched, { $taken } taken.
+   *[other] { $n } channels watched, { $taken } alerts taken.
+}
+ui-open = Nobody has taken these
+ui-taken = Taken
+ui-earlier = Earlier
+ui-older = Older alerts
+ui-channels = Channels
+ui-channel = Channel
+ui-two-tiers = An alert opens at Concern. Watch is only shown here: nobody is called for it.
+ui-no-channels = No channel has been heard of yet.
+ui-legend = What the levels ask
+ui-hours = Live for
+ui-last = Last event
+ui-offline = off air
+ui-floor = at least
+ui-now = now
+ui-since = since
+ui-lasted = for
+ui-unwatched = not seen
+ui-frozen = picture frozen
+ui-all-alerts = All alerts
+ui-open-stream = Open the stream
+ui-not-durable = This alert could not be stored yet: it was sent at once all the same.
+ui-do = What to do
+ui-112 = if a person may be in danger now: call first. It reaches your own country.
+ui-take-how = To take it, so that others know somebody is on it:
+ui-close-how = To end it
+ui-command-name = NAME
+ui-command-why = TEXT
+ui-taken-by = taken by { $by }
+ui-over-since = over since { $at }
+ui-dossier = Draft notification (Article 18)
+ui-country = Country
+ui-why = Why
+ui-decided-rule = Decided by the rule “{ $rule }”.
+ui-decided-model = Decided by the escalation model: probability { $score }.
+ui-threshold = threshold
+ui-of-decision = of the decision
+ui-evidence-ref = evidence
+ui-unseen = What was not seen
+ui-said = What was written
+ui-no-messages = No message is cited.
+ui-pictures = Pictures
+ui-no-pictures = No picture is cited.
+ui-sharp = show sharp
+ui-colour = show in colour
+ui-picture-alt = Picture of the stream at { $at }
+ui-chart = Over time
+ui-no-chart = Not enough points in time yet.
+ui-chart-title = Level and signals from { $from } to { $to }
+ui-chart-level = Level of the channel
+ui-chart-payments = paid
+ui-chart-told = { $signal }: highest { $peak } at { $at }, last { $last }.
+ui-chart-table = The same as a table
+ui-acts = Paid requests, and what was seen next
+ui-act-later = { $later } later
+ui-previous = The alert before this one
+ui-alert-id = Alert
+ui-revision = revision
+ui-error-missing = Nothing here
+ui-error-missing-detail = It never existed, or it has expired.
+ui-error-broken = The daemon could not answer
+ui-error-broken-detail = Ask again in a moment. /readyz says what does not work.

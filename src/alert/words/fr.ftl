@@ -359,3 +359,286 @@ country-SE = Suède
 country-SI = Slovénie
 country-SK = Slovaquie
 country-EU = Union européenne
+
+## Le dossier
+
+d-draft = PROJET, non envoyé
+d-title-provider = Notification d'un soupçon d'infraction présentant une menace pour la vie ou la sécurité
+d-title-observer = Notification de contenu illicite et signalement à la police
+d-basis-provider = Article 18 du règlement (UE) 2022/2065 (règlement sur les services numériques) : le fournisseur de services d'hébergement informe promptement de son soupçon les autorités répressives ou judiciaires de l'État membre ou des États membres concernés et fournit toutes les informations pertinentes disponibles. Le considérant 56 dit ce qui est fourni.
+d-basis-observer = L'auteur de ce projet observe de l'extérieur et n'est pas tenu par l'article 18 du règlement (UE) 2022/2065. Les mêmes faits servent de notification à la plateforme au titre de l'article 16 (explication, emplacement exact du contenu, nom et adresse électronique du notifiant, déclaration de bonne foi) et de signalement à la police.
+d-basis-terrorism = Article 14, paragraphe 5, du règlement (UE) 2021/784 : un contenu à caractère terroriste présentant une menace imminente pour la vie est signalé sans tarder aux autorités compétentes en matière d'infractions pénales de l'État membre ou des États membres concernés et, s'ils ne peuvent être identifiés, à l'État membre d'établissement et à Europol.
+d-emergency-now = Une personne en danger maintenant est une urgence : appeler d'abord le { $number }. Cette notification ne remplace pas l'appel. Le { $number } joint le pays de celui qui appelle ; pour une personne ailleurs, demander à être mis en relation, ou joindre Europol ou l'autorité nommée ci-dessous.
+d-emergency-past = Si quelqu'un peut encore être en danger, appeler d'abord le { $number }. Cette notification ne remplace pas l'appel.
+d-emergency-no-call = Aucun appel au numéro d'urgence n'a été consigné.
+d-emergency-calls = Appels au numéro d'urgence consignés :
+d-fill-in = ______________________ (à compléter)
+d-size-micro = microentreprise
+d-size-small = petite entreprise
+d-size-medium = entreprise moyenne
+d-size-large = grande entreprise
+d-size-very_large = très grande plateforme en ligne
+d-tense-past = l'infraction soupçonnée aurait eu lieu
+d-tense-ongoing = l'infraction soupçonnée serait en cours
+d-tense-imminent = l'infraction soupçonnée serait sur le point d'avoir lieu
+d-state-basis-stream = la plateforme donne ce pays comme celui du direct : l'infraction soupçonnée y a lieu, ou l'auteur présumé s'y trouve
+d-state-basis-provider = État membre d'établissement du fournisseur : aucun État membre concerné ne peut être identifié avec une certitude raisonnable
+d-state-basis-other = fondement inconnu
+d-states-known = L'État membre est connu par le pays du direct, tel que la plateforme le donne. La résidence de l'auteur présumé et celle de la victime ne sont pas connues ; d'autres États membres peuvent être concernés.
+d-states-not-identifiable = L'État membre concerné ne peut être identifié avec une certitude raisonnable (article 18, paragraphe 2) : la langue du direct n'est pas un fondement.
+d-part-first = destinataire
+d-part-copy = copie
+d-reach-portal = portail en ligne
+d-reach-email = courriel
+d-reach-api = interface technique
+d-reach-phone = téléphone
+d-note-no-contact = Le contact n'est pas dans la table des autorités : une personne le complète avant l'envoi.
+d-note-to-verify = Personne n'a encore vérifié ce contact : le contrôler avant l'envoi.
+d-note-verified = Vérifié à la date indiquée.
+d-decided-rule = Le niveau a été décidé par la règle « { $rule } » ; ses conditions remplies se partagent le poids.
+d-decided-model = Le niveau « { $level } » a été décidé par le modèle d'escalade, avec une probabilité de { $score }. Les poids sont la part des signaux dans celle-ci.
+d-person-unknown = inconnue du logiciel ; à compléter par une personne
+d-person-held = conservée chiffrée ; ouverte à la confirmation
+d-person-opened = { $id }, nom { $name } ; ouverte par { $by }
+d-place-how-stream = Pays du direct, tel que la plateforme le donne. Aucune adresse ni position n'est détenue.
+d-place-how-outside = Pays du direct, tel que la plateforme le donne ; ce n'est pas un État membre. Aucune adresse ni position n'est détenue.
+d-place-how-unknown = La plateforme n'a donné aucun pays. Aucune adresse ni position n'est détenue. La langue du direct n'indique pas le lieu.
+d-times = Les heures des messages, des dons et des images sont celles où ils ont eu lieu à la source, telles que la plateforme les donne. « Ouverte » et « dernier changement » sont les heures du même direct auxquelles le soupçon est né et a changé. « Projet établi » est l'horloge de la machine.
+d-money-count = { $n ->
+    [one] { $value } don pendant l'incident et la veille, { $sum } en tout.
+   *[other] { $value } dons pendant l'incident et la veille, { $sum } en tout.
+}
+d-money-acts = { $n ->
+    [0] Aucun n'a été jugé réclamer un acte qui blesse quelqu'un.
+    [one] { $value } a été jugé réclamer un acte qui blesse quelqu'un.
+   *[other] { $value } ont été jugés réclamer un acte qui blesse quelqu'un.
+}
+d-money-unseen = Le flux n'apportait pas les dons : on ne sait pas s'il y en a eu.
+d-money-coupling = La violence a suivi l'argent { $value } fois plus souvent que le hasard.
+d-money-no-coupling = Que la violence suive l'argent n'a pas pu être comparé au hasard.
+d-act-violence = violence { $value }
+d-act-motion = mouvement { $value }
+d-list-comma = ,{" "}
+d-act-no-look = aucune image n'a été reçue ensuite
+d-act-no-score = une image a été reçue ; aucun modèle ne l'a jugée
+d-history-incident = C'est l'incident numéro { $value } sur la chaîne depuis que Vigie la regarde.
+d-history-notices = { $n ->
+    [0] Aucun signalement sur la chaîne n'a été reçu ces 90 derniers jours.
+    [one] { $value } signalement sur la chaîne a été reçu ces 90 derniers jours.
+   *[other] { $value } signalements sur la chaîne ont été reçus ces 90 derniers jours.
+}
+d-history-days = { $n ->
+    [0] Aucun jour antérieur avec des demandes d'actes payées n'est en mémoire.
+    [one] { $value } jour avec des demandes d'actes payées est en mémoire.
+   *[other] { $value } jours avec des demandes d'actes payées sont en mémoire.
+}
+d-history-previous = Elle suit une alerte antérieure : { $id }.
+d-kept-hold = Conservation ordonnée par { $by } jusqu'au { $until } ; fondement : { $basis }.
+d-kept-no-hold = Aucun ordre de conservation n'a été consigné.
+d-kept-until = Le matériel cité est conservé jusqu'au { $until }, sauf ordre de conservation plus long.
+d-kept-open = Le matériel cité est conservé jusqu'à { $days } jours après la fin de l'incident, sauf ordre de conservation plus long.
+d-kept-expired = { $n ->
+    [one] { $n } pièce citée a expiré ; son empreinte reste.
+   *[other] { $n } pièces citées ont expiré ; leurs empreintes restent.
+}
+d-unknown-victim = L'identité de la victime.
+d-unknown-victim-place = Le lieu où la victime réside ou se trouve.
+d-unknown-suspect = L'identité de l'auteur présumé, et s'il y en a un.
+d-unknown-suspect-place = Le lieu où l'auteur présumé réside ou se trouve.
+d-unknown-account-holder = Le titulaire du compte de la chaîne : les registres de la plateforme n'ont pas été consultés.
+d-unknown-exact-place = Le lieu exact de ce qui est vu.
+d-unknown-country = Le pays du direct.
+d-unknown-url = L'adresse du direct.
+d-unknown-started-at = Quand le direct a commencé.
+d-unknown-persons-identity = L'identité civile des comptes listés ; ce que la plateforme en a dit est conservé chiffré.
+d-unknown-pictures = Ce que montre l'image : aucune image n'est parmi les pièces.
+d-unknown-sound = Ce qui a été dit à voix haute : le son n'est pas analysé.
+d-unknown-emergency-call = Si quelqu'un a appelé le numéro d'urgence.
+d-unknown-provider = Les données de l'expéditeur laissées en blanc ci-dessus.
+d-unknown-offence = De quelle infraction il s'agirait : ni les règles ni les signaux n'en nomment.
+d-seen-chat-yes = Le tchat a été reçu.
+d-seen-chat-no = Le tchat n'a pas été reçu.
+d-seen-frames-yes = Les images ont été reçues.
+d-seen-frames-no = Les images n'ont pas été reçues.
+d-seen-donations-yes = Les dons ont été reçus.
+d-seen-donations-no = Les dons n'ont pas été reçus.
+d-seen-language = La langue du direct ({ $language }) n'est pas de celles où le modèle de texte a été mesuré : ses scores sont moins sûrs.
+d-seen-no-gaps = Aucune lacune dans ce qui a été reçu n'est connue.
+d-seen-gap = Rien n'a été reçu du { $from } au { $to }.
+
+d-h-header = Référence
+d-h-reference = Référence
+d-h-made = Projet établi
+d-h-basis = Fondement juridique
+d-h-emergency = L'urgence d'abord
+d-h-sender-provider = Fournisseur qui notifie
+d-h-sender-observer = Auteur du signalement
+d-h-name = Nom
+d-h-address = Adresse
+d-h-establishment = Établi en
+d-h-legal-representative = Représentant légal
+d-h-contact-point = Point de contact
+d-h-duty-phone = Téléphone, jour et nuit
+d-h-size = Taille
+d-h-addressees = Adressé à
+d-h-authority = Autorité
+d-h-channel-way = Voie
+d-h-contact = Contact
+d-h-languages = Langues
+d-h-source = Publié à
+d-h-verified = Vérifié le
+d-h-states = États membres concernés
+d-h-suspicion = Le soupçon
+d-h-tense = Quand
+d-h-offences = Infractions soupçonnées
+d-h-no-offence = aucune nommée ; à apprécier par une personne
+d-h-level = Niveau
+d-h-level-now = maintenant
+d-h-explanation = Pourquoi ce soupçon
+d-h-reason = Raison
+d-h-value = Valeur
+d-h-window = Fenêtre
+d-h-threshold = Seuil
+d-h-weight = Poids
+d-h-items = Pièces
+d-h-against = Ce qui parle contre
+d-h-against-none = Rien que le logiciel connaisse.
+d-h-persons = Personnes, par rôle
+d-h-role = Rôle
+d-h-key = Clé du compte
+d-h-identity = Identité
+d-h-messages = Messages
+d-h-paid = Payé pour des actes
+d-h-seen = Premier et dernier
+d-h-place = Lieu
+d-h-content = Le contenu
+d-h-platform = Plateforme
+d-h-stream = Direct
+d-h-url = Adresse
+d-h-title = Titre
+d-h-category = Catégorie
+d-h-language = Langue
+d-h-began = Début du direct
+d-h-live = En direct sans coupure
+d-h-viewers = Spectateurs
+d-h-opened = Ouverte
+d-h-updated = Dernier changement
+d-h-ended = Terminée depuis
+d-h-not-ended = pas terminée
+d-h-evidence = Pièces
+d-h-no-evidence = Aucune pièce n'est citée.
+d-h-number = N°
+d-h-kind = Nature
+d-h-time = Heure
+d-h-words = Paroles, et SHA-256 des octets conservés
+d-h-picture-apart = Image, remise comme fichier à part
+d-h-expired = expirée
+d-h-money = Dons
+d-h-acts = Actes : qui a payé quoi, et ce qui a été vu ensuite
+d-h-acts-none = Aucune demande d'acte payée n'est parmi les pièces.
+d-h-request = Demande
+d-h-next = Ce qui a été vu ensuite
+d-h-act-score = score de la demande
+d-h-history = Ce qui était connu avant
+d-h-measures = Mesures
+d-h-measures-taken = Dont la plateforme a fait part
+d-h-measures-none = aucune dont le logiciel ait eu connaissance
+d-h-measures-recommended = Recommandées
+d-h-preservation = Conservation
+d-h-decisions = Décisions de personnes à ce jour
+d-h-decisions-none = Personne n'a encore rien décidé.
+d-h-confirmed = Confirmé par
+d-h-confirmed-none = personne encore ; rien n'est envoyé avant qu'une personne nommée ne confirme
+d-h-unknown = Ce qui n'est pas connu
+d-h-seen-what = Ce qui a été vu et ce qui ne l'a pas été
+d-h-models = Modèles et configuration
+d-h-config = Configuration
+d-h-schema = Forme de ce dossier
+d-h-page-note = Établi par un logiciel d'après ce qu'il a observé. Il énonce des soupçons, non des constats, et une personne l'apprécie avant tout envoi.
+
+## La page
+
+ui-skip = Aller au contenu
+ui-live-none = page en lecture seule
+ui-live-on = en direct
+ui-live-off = pas en direct
+ui-lost = La connexion au démon est perdue. Ce que vous voyez est peut-être ancien. Nouvel essai en cours.
+ui-copied = Copié
+ui-copy = Copier
+ui-degraded = Tout ne fonctionne pas :
+ui-not-ready = Aucune alerte ne pourrait être levée ou conservée en ce moment.
+ui-unwatched-count = { $n ->
+    [one] { $n } chaîne n'est pas vue en ce moment.
+   *[other] { $n } chaînes ne sont pas vues en ce moment.
+}
+ui-readonly = Cette page ne fait que lire. Les alertes se prennent et se closent par les commandes affichées, sur la machine où tourne Vigie.
+ui-headline-none = Rien ne vous demande maintenant
+ui-headline-open = { $n ->
+    [one] Une alerte attend quelqu'un
+   *[other] { $n } alertes attendent quelqu'un
+}
+ui-headline-sub = { $n ->
+    [one] { $n } chaîne surveillée, { $taken } alerte prise en charge.
+   *[other] { $n } chaînes surveillées, alertes prises en charge : { $taken }.
+}
+ui-open = Personne ne les a prises
+ui-taken = Prises en charge
+ui-earlier = Plus tôt
+ui-older = Alertes plus anciennes
+ui-channels = Chaînes
+ui-channel = Chaîne
+ui-two-tiers = Une alerte s'ouvre à partir d'« Inquiétude ». « À surveiller » n'est montré qu'ici : personne n'est appelé pour cela.
+ui-no-channels = Aucune chaîne n'a encore donné de nouvelles.
+ui-legend = Ce que demandent les niveaux
+ui-hours = En direct depuis
+ui-last = Dernier événement
+ui-offline = hors antenne
+ui-floor = au moins
+ui-now = maintenant
+ui-since = depuis
+ui-lasted = durée
+ui-unwatched = pas vue
+ui-frozen = image figée
+ui-all-alerts = Toutes les alertes
+ui-open-stream = Ouvrir le direct
+ui-not-durable = Cette alerte n'a pas encore pu être conservée : elle a été envoyée aussitôt malgré tout.
+ui-do = Que faire
+ui-112 = si une personne peut être en danger maintenant : appeler d'abord. Il joint votre propre pays.
+ui-take-how = Pour la prendre en charge, afin que les autres sachent que quelqu'un s'en occupe :
+ui-close-how = Pour la clore
+ui-command-name = NOM
+ui-command-why = TEXTE
+ui-taken-by = prise en charge par { $by }
+ui-over-since = terminée depuis { $at }
+ui-dossier = Projet de notification (article 18)
+ui-country = Pays
+ui-why = Pourquoi
+ui-decided-rule = Décidé par la règle « { $rule } ».
+ui-decided-model = Décidé par le modèle d'escalade : probabilité { $score }.
+ui-threshold = seuil
+ui-of-decision = de la décision
+ui-evidence-ref = pièce
+ui-unseen = Ce qui n'a pas été vu
+ui-said = Ce qui a été écrit
+ui-no-messages = Aucun message n'est cité.
+ui-pictures = Images
+ui-no-pictures = Aucune image n'est citée.
+ui-sharp = montrer net
+ui-colour = montrer en couleur
+ui-picture-alt = Image du direct à { $at }
+ui-chart = Au fil du temps
+ui-no-chart = Pas encore assez de points dans le temps.
+ui-chart-title = Niveau et signaux de { $from } à { $to }
+ui-chart-level = Niveau de la chaîne
+ui-chart-payments = payé
+ui-chart-told = { $signal } : au plus { $peak } à { $at }, en dernier { $last }.
+ui-chart-table = La même chose en tableau
+ui-acts = Demandes payées, et ce qui a été vu ensuite
+ui-act-later = { $later } plus tard
+ui-previous = L'alerte précédente
+ui-alert-id = Alerte
+ui-revision = révision
+ui-error-missing = Rien ici
+ui-error-missing-detail = Cela n'a jamais existé, ou a expiré.
+ui-error-broken = Le démon n'a pas pu répondre
+ui-error-broken-detail = Demander à nouveau dans un moment. /readyz dit ce qui ne marche pas.
