@@ -10,3 +10,7 @@ mod monitoring;
 mod peers;
 #[path = "it/sim.rs"]
 mod sim;
+#[path = "it/console.rs"]
+mod console;
+#[path = "it/dossier.rs"]
+mod dossier;

@@ -3,6 +3,10 @@
 
 mod book;
 mod data;
+pub mod dossier;
+pub mod jurisdiction;
+pub mod words;
+mod zone;
 
 pub use book::{Book, Holds, Moment, alert_id};
 pub use data::{
@@ -10,3 +14,7 @@ pub use data::{
     Facts, Jurisdiction, Measure, OutboxRow, Person, Reason, State, cloud_event,
     cloud_event_minimal,
 };
+pub use dossier::Dossier;
+pub use jurisdiction::{Authority, jurisdiction};
+pub use words::{Counter, SummaryFacts, Words};
+pub use zone::Zone;
