@@ -2,6 +2,7 @@
 //! of its Article 18 notification. Time comes with the data; nothing here knows HTTP or sinks.
 
 mod book;
+mod compose;
 mod data;
 pub mod dossier;
 pub mod jurisdiction;
@@ -9,6 +10,7 @@ pub mod words;
 mod zone;
 
 pub use book::{Book, Holds, Moment, alert_id};
+pub use compose::{House, Judgement};
 pub use data::{
     Act, Against, Alert, Change, ChangeKind, Coverage, Donations, EvidenceItem, EvidenceKind,
     Facts, Jurisdiction, Measure, OutboxRow, Person, Reason, State, cloud_event,

@@ -1,24 +1,28 @@
 """Trains Vigie's frame model from raw data to ONNX: `python training/frame/train.py`.
 
 In: the data folder (VIGIE_DATA, else ../shared/data beside the checkout) and the pinned packages. Out, in models/frame/:
-backbone.onnx, look.onnx, README.md (the card), entry.toml (for models/manifest.toml); and tests/fixtures/frame_parity/.
+backbone.onnx, look.onnx, README.md (the card) and the entry in models/manifest.toml; and tests/fixtures/frame_parity/.
 """
 
 import hashlib
 import json
 import os
 import sys
+import tomllib
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import onnx
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 import backbone
 import card
 import evaluate
 import extract
 import look
+from manifest import update_entry
 import parity
 import sets
 
@@ -146,7 +150,7 @@ def main():
     print(f"{len(table.label)} looks of {len(items)} sources; measuring", file=sys.stderr)
     head, curve, numbers = measure(table)
     onnx.save(look.build(head), OUT / "look.onnx")
-    (OUT / "entry.toml").write_text(entry(curve))
+    update_entry(tomllib.loads(entry(curve))["model"][0])
     (CHECKOUT / ".cache/frame/numbers.json").write_text(json.dumps(numbers, indent=1))
     parity.write(OUT, CHECKOUT / "tests/fixtures/frame_parity", curve)
     (OUT / "README.md").write_text(card.text(numbers, VERSION))
