@@ -1,1 +1,159 @@
-//! The `store` room.
+//! The `store` room: alerts, decisions, outbox, checkpoints, evidence index and audit chain in SQL, and the journal
+//! beside them. It keeps and finds; what the kept things mean is other rooms' business. Writes are transactions that
+//! are on disk when the call returns.
+
+mod alerts;
+mod audit;
+mod checkpoint;
+mod evidence;
+pub mod journal;
+mod lock;
+mod outbox;
+mod timeline;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::{Any, AnyPool, ConnectOptions as _, Executor as _, Transaction};
+
+pub use alerts::{AlertFilter, AlertPage, Commit, Stored};
+pub use audit::{AuditRow, ChainReport};
+pub use checkpoint::{Checkpoint, FeedMark};
+pub use evidence::{CitedPiece, Swept};
+pub use lock::FolderLock;
+pub use outbox::{OutboxItem, Urgent};
+pub use timeline::Sample;
+
+/// What the store cannot do, and what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error(
+        "the state folder {dir} is in use by {holder}; stop that one first, or talk to it by its socket"
+    )]
+    Locked { dir: PathBuf, holder: String },
+    #[error("state folder: {path}: {source}; check that it exists, is writable and has room")]
+    Io { path: PathBuf, source: std::io::Error },
+    #[error("the database {path} cannot be opened: {source}")]
+    Open { path: PathBuf, source: sqlx::Error },
+    #[error("the database {path} does not fit this version: {source}")]
+    Migrate { path: PathBuf, source: sqlx::migrate::MigrateError },
+    #[error("database: {0}")]
+    Sql(#[from] sqlx::Error),
+    #[error("the store holds something unreadable: {what}")]
+    Corrupt { what: String },
+    #[error(transparent)]
+    Evidence(#[from] crate::evidence::EvidenceError),
+}
+
+type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+/// The store of one state folder; cheap to clone. The folder stays locked until the last clone is dropped.
+#[derive(Clone)]
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    pool: AnyPool,
+    /// SQLite has one writer: waiting here is fair and quick, where its own busy loop sleeps.
+    writer: tokio::sync::Mutex<()>,
+    dir: PathBuf,
+    _lock: FolderLock,
+}
+
+impl Store {
+    /// Opens `<dir>/vigie.db`, making folder and tables if needed, and locks the folder.
+    pub async fn open(dir: &Path) -> Result<Self> {
+        let io = |source| StoreError::Io { path: dir.to_path_buf(), source };
+        std::fs::create_dir_all(dir).map_err(io)?;
+        let dir = dir.canonicalize().map_err(io)?;
+        let lock = FolderLock::take(&dir)?;
+        let path = dir.join("vigie.db");
+        let open = |source| StoreError::Open { path: path.clone(), source };
+        sqlx::any::install_default_drivers();
+        let options: AnyConnectOptions = sqlite_url(&path)?.parse().map_err(open)?;
+        let pool = AnyPoolOptions::new()
+            .max_connections(4)
+            .acquire_timeout(Duration::from_secs(30))
+            .after_connect(|connection, _| {
+                Box::pin(async move {
+                    for pragma in [
+                        "PRAGMA busy_timeout = 10000",
+                        "PRAGMA journal_mode = WAL",
+                        "PRAGMA synchronous = FULL",
+                    ] {
+                        connection.execute(pragma).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .connect_with(options.disable_statement_logging())
+            .await
+            .map_err(open)?;
+        sqlx::migrate!("src/store/migrations")
+            .run(&pool)
+            .await
+            .map_err(|source| StoreError::Migrate { path: path.clone(), source })?;
+        Ok(Self(Arc::new(Inner { pool, writer: tokio::sync::Mutex::new(()), dir, _lock: lock })))
+    }
+
+    /// The state folder.
+    pub fn dir(&self) -> &Path {
+        &self.0.dir
+    }
+
+    /// True while the database answers; for readiness.
+    pub async fn alive(&self) -> bool {
+        sqlx::query("SELECT 1").execute(&self.0.pool).await.is_ok()
+    }
+
+    /// Closes all connections. What was committed stays; calls after it fail.
+    pub async fn close(&self) {
+        self.0.pool.close().await;
+    }
+
+    /// A write transaction. Committed as a whole, or not at all if the value is dropped before.
+    async fn write(&self) -> Result<Write<'_>> {
+        let guard = self.0.writer.lock().await;
+        let tx = self.0.pool.begin_with("BEGIN IMMEDIATE").await?;
+        Ok(Write { tx, _guard: guard })
+    }
+}
+
+struct Write<'a> {
+    tx: Transaction<'static, Any>,
+    _guard: tokio::sync::MutexGuard<'a, ()>,
+}
+
+impl Write<'_> {
+    async fn commit(self) -> Result<()> {
+        Ok(self.tx.commit().await?)
+    }
+}
+
+/// The URL of a database file; bytes that a URL gives a meaning are escaped.
+fn sqlite_url(path: &Path) -> Result<String> {
+    let text = path.to_str().ok_or_else(|| StoreError::Io {
+        path: path.to_path_buf(),
+        source: std::io::Error::other("the path is not UTF-8"),
+    })?;
+    let mut url = String::from("sqlite://");
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"/._-".contains(&byte) {
+            url.push(byte as char);
+        } else {
+            url.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    url.push_str("?mode=rwc");
+    Ok(url)
+}
+
+fn corrupt(what: impl std::fmt::Display) -> StoreError {
+    StoreError::Corrupt { what: what.to_string() }
+}
+
+/// Milliseconds of a duration, as times are kept.
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,262 @@
+//! One sink: takes an event's id and body, and tells whether it was accepted. Webhooks are signed as in Standard
+//! Webhooks and never follow a redirect; files are appended and synced.
+
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::net::IpAddr;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use reqwest::Url;
+use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use standardwebhooks::Webhook;
+
+use super::backoff::retry_after;
+use super::{DeliveryError, Outcome, SinkKind, SinkOptions, TestAnswer, test_event};
+use crate::evidence::wall_clock;
+
+/// Bytes of an answer that are read, so that the connection can be used again.
+const ANSWER: usize = 64 << 10;
+/// Characters of an answer that a test shows.
+const SHOWN: usize = 500;
+
+/// A sink that can be sent to.
+pub struct Sink {
+    pub options: SinkOptions,
+    way: Way,
+}
+
+enum Way {
+    Webhook { client: reqwest::Client, url: Url, key: Box<Webhook> },
+    File,
+}
+
+/// It was accepted.
+pub(super) struct Accepted {
+    pub status: Option<u16>,
+    pub said: String,
+}
+
+/// It was not.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub outcome: Outcome,
+    pub status: Option<u16>,
+    /// Without the address, which may hold a token, and without words of the answer.
+    pub why: String,
+    pub retry_after: Option<Duration>,
+    pub said: String,
+}
+
+impl Sink {
+    /// Checks the options and makes the client; sends nothing.
+    pub fn new(options: SinkOptions) -> Result<Self, DeliveryError> {
+        let way = match &options.kind {
+            SinkKind::Jsonl { .. } => Way::File,
+            SinkKind::Webhook { url, secret, timeout } => {
+                let sink = || options.name.clone();
+                let (url, loopback) = check_url(url, options.insecure, &options.name)?;
+                let key = secret
+                    .reveal()
+                    .strip_prefix("whsec_")
+                    .and_then(|text| {
+                        use base64::Engine as _;
+                        base64::engine::general_purpose::STANDARD.decode(text).ok()
+                    })
+                    .filter(|key| (24..=64).contains(&key.len()))
+                    .ok_or_else(|| DeliveryError::Secret { sink: sink() })?;
+                let key =
+                    Webhook::from_bytes(key).map_err(|_| DeliveryError::Secret { sink: sink() })?;
+                // A second call finds the provider installed, which is as good.
+                let _ = rustls::crypto::ring::default_provider().install_default();
+                let mut client = reqwest::Client::builder()
+                    .redirect(reqwest::redirect::Policy::none())
+                    .timeout(*timeout)
+                    .user_agent(concat!("vigie/", env!("CARGO_PKG_VERSION")));
+                if loopback {
+                    client = client.no_proxy();
+                }
+                let client = client
+                    .build()
+                    .map_err(|source| DeliveryError::Client { sink: sink(), source })?;
+                Way::Webhook { client, url, key: Box::new(key) }
+            }
+        };
+        Ok(Self { options, way })
+    }
+
+    /// One attempt.
+    pub(super) async fn send(&self, id: &str, body: &str) -> Result<Accepted, Failure> {
+        match (&self.way, &self.options.kind) {
+            (Way::Webhook { client, url, key }, _) => post(client, url, key, id, body).await,
+            (Way::File, SinkKind::Jsonl { path }) => {
+                let (path, line) = (path.clone(), body.to_owned());
+                let done = tokio::task::spawn_blocking(move || append(&path, &line)).await;
+                let why = match done {
+                    Ok(Ok(())) => return Ok(Accepted { status: None, said: String::new() }),
+                    Ok(Err(error)) => format!("the file cannot be written: {error}"),
+                    Err(_) => "the write was broken off".into(),
+                };
+                Err(failure(Outcome::Unreachable, None, why))
+            }
+            // `new` pairs a file with the file's way.
+            (Way::File, SinkKind::Webhook { .. }) => {
+                Err(failure(Outcome::Unreachable, None, "no such sink".into()))
+            }
+        }
+    }
+
+    /// Sends a marked test alert, once.
+    pub async fn test(&self, source: &str) -> TestAnswer {
+        let begun = Instant::now();
+        let (id, event) = test_event(source, self.options.content, wall_clock());
+        let answer = self.send(&id, &event.to_string()).await;
+        let milliseconds = begun.elapsed().as_millis() as u64;
+        match answer {
+            Ok(Accepted { status, said }) => {
+                TestAnswer { accepted: true, status, milliseconds, said }
+            }
+            Err(failure) => {
+                let said = match failure.said.is_empty() {
+                    true => failure.why,
+                    false => format!("{}: {}", failure.why, failure.said),
+                };
+                TestAnswer { accepted: false, status: failure.status, milliseconds, said }
+            }
+        }
+    }
+}
+
+fn failure(outcome: Outcome, status: Option<u16>, why: String) -> Failure {
+    Failure { outcome, status, why, retry_after: None, said: String::new() }
+}
+
+/// The address and whether it is this machine.
+fn check_url(url: &str, insecure: bool, sink: &str) -> Result<(Url, bool), DeliveryError> {
+    let bad = || DeliveryError::Url { sink: sink.to_owned(), url: url.to_owned() };
+    let parsed = Url::parse(url).map_err(|_| bad())?;
+    let host = parsed.host_str().ok_or_else(bad)?;
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    let loopback = match address {
+        Ok(address) => address.is_loopback(),
+        Err(_) => host == "localhost" || host.ends_with(".localhost"),
+    };
+    match parsed.scheme() {
+        "https" => {}
+        "http" if loopback || insecure => {}
+        "http" => return Err(DeliveryError::PlainHttp { sink: sink.to_owned() }),
+        _ => return Err(bad()),
+    }
+    Ok((parsed, loopback))
+}
+
+async fn post(
+    client: &reqwest::Client,
+    url: &Url,
+    key: &Webhook,
+    id: &str,
+    body: &str,
+) -> Result<Accepted, Failure> {
+    let now = wall_clock();
+    let signature = key
+        .sign(id, now.second(), body.as_bytes())
+        .map_err(|error| failure(Outcome::Unreachable, None, error.to_string()))?;
+    let answer = client
+        .post(url.clone())
+        .header(CONTENT_TYPE, "application/cloudevents+json")
+        .header(standardwebhooks::HEADER_WEBHOOK_ID, id)
+        .header(standardwebhooks::HEADER_WEBHOOK_TIMESTAMP, now.second())
+        .header(standardwebhooks::HEADER_WEBHOOK_SIGNATURE, signature)
+        .body(body.to_owned())
+        .send()
+        .await;
+    let mut answer = match answer {
+        Ok(answer) => answer,
+        Err(error) => {
+            let why = if error.is_timeout() {
+                "no answer in time".to_owned()
+            } else {
+                format!("no answer: {}", innermost(&error.without_url()))
+            };
+            return Err(failure(Outcome::Unreachable, None, why));
+        }
+    };
+    let status = answer.status();
+    let asked =
+        answer.headers().get(RETRY_AFTER).and_then(|value| retry_after(value.to_str().ok()?, now));
+    let mut said = Vec::new();
+    // The status has decided; an answer that breaks off changes nothing.
+    while said.len() < ANSWER
+        && let Ok(Some(chunk)) = answer.chunk().await
+    {
+        said.extend_from_slice(&chunk);
+    }
+    let said: String = String::from_utf8_lossy(&said).chars().take(SHOWN).collect();
+    if status.is_success() {
+        return Ok(Accepted { status: Some(status.as_u16()), said });
+    }
+    Err(Failure {
+        outcome: Outcome::Refused,
+        status: Some(status.as_u16()),
+        why: format!("answered {status}"),
+        retry_after: asked,
+        said,
+    })
+}
+
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
+}
+
+/// Appends one line and syncs it. A line that a crash cut off before is ended first.
+fn append(path: &Path, line: &str) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let mut file =
+        std::fs::OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?;
+    let mut out = Vec::with_capacity(line.len() + 2);
+    if file.seek(SeekFrom::End(0))? > 0 {
+        let mut last = [0];
+        file.seek(SeekFrom::End(-1))?;
+        file.read_exact(&mut last)?;
+        if last != *b"\n" {
+            out.push(b'\n');
+        }
+    }
+    out.extend_from_slice(line.as_bytes());
+    out.push(b'\n');
+    file.write_all(&out)?;
+    file.sync_data()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_http_goes_to_this_machine_only() {
+        let ok = |url: &str, insecure| check_url(url, insecure, "s").is_ok();
+        for url in
+            ["http://127.0.0.1:1/x", "http://[::1]:1/", "http://localhost/", "https://a.test/"]
+        {
+            assert!(ok(url, false), "{url}");
+        }
+        for url in [
+            "http://a.test/",
+            "http://10.0.0.1/",
+            "http://localhost.a.test/",
+            "http://127.0.0.1.a.test/",
+        ] {
+            assert!(!ok(url, false), "{url}");
+            assert!(ok(url, true), "{url}");
+        }
+        for url in ["ftp://127.0.0.1/", "nonsense", "file:///etc/passwd"] {
+            assert!(!ok(url, true), "{url}");
+        }
+    }
+}

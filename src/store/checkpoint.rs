@@ -1,0 +1,114 @@
+//! Checkpoints: each channel's state as opaque bytes, each feed's cursor and window of repeats, and the config's
+//! digest, moved on together in one transaction.
+
+use sqlx::Row as _;
+
+use super::{Result, Store, Write, corrupt};
+use crate::event::ChannelId;
+
+/// How far a feed was handled.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FeedMark {
+    pub feed: String,
+    pub cursor: Option<String>,
+    /// Hashes of the last events, for dropping repeats.
+    pub seen: Vec<u64>,
+}
+
+/// What changed since the last one, to be saved; or all of it, when loaded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Checkpoint {
+    pub channels: Vec<(ChannelId, Vec<u8>)>,
+    /// Channels to forget; empty when loaded.
+    pub removed: Vec<ChannelId>,
+    pub feeds: Vec<FeedMark>,
+    /// Digest of the config it was made under; empty if there was none.
+    pub config: String,
+}
+
+impl Store {
+    /// Saves what changed, in one transaction: the given channels and feeds replace what was saved of them, others
+    /// stay.
+    pub async fn save_checkpoint(&self, checkpoint: &Checkpoint) -> Result<()> {
+        self.commit(&[], Some(checkpoint)).await
+    }
+
+    /// All that was saved.
+    pub async fn load_checkpoint(&self) -> Result<Checkpoint> {
+        let mut out = Checkpoint::default();
+        let mut tx = self.0.pool.begin().await?;
+        let rows = sqlx::query("SELECT channel, state FROM channel_state ORDER BY channel")
+            .fetch_all(&mut *tx)
+            .await?;
+        for row in rows {
+            let channel: String = row.try_get("channel")?;
+            out.channels.push((ChannelId::new(&channel), row.try_get("state")?));
+        }
+        let rows = sqlx::query("SELECT feed, resume, seen FROM feed_marks ORDER BY feed")
+            .fetch_all(&mut *tx)
+            .await?;
+        for row in rows {
+            let seen: Vec<u8> = row.try_get("seen")?;
+            if seen.len() % 8 != 0 {
+                return Err(corrupt("a feed's window of repeats"));
+            }
+            let seen = seen.chunks_exact(8).map(|word| {
+                // `chunks_exact` gives eight bytes each.
+                u64::from_le_bytes(word.try_into().unwrap_or_default())
+            });
+            out.feeds.push(FeedMark {
+                feed: row.try_get("feed")?,
+                cursor: row.try_get("resume")?,
+                seen: seen.collect(),
+            });
+        }
+        let row = sqlx::query("SELECT value FROM meta WHERE name = 'config'")
+            .fetch_optional(&mut *tx)
+            .await?;
+        out.config = row.map(|row| row.try_get("value")).transpose()?.unwrap_or_default();
+        Ok(out)
+    }
+}
+
+impl Write<'_> {
+    pub(super) async fn put_checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<()> {
+        for (channel, state) in &checkpoint.channels {
+            sqlx::query(
+                "INSERT INTO channel_state (channel, state) VALUES ($1, $2) \
+                 ON CONFLICT (channel) DO UPDATE SET state = excluded.state",
+            )
+            .bind(channel.as_str().to_owned())
+            .bind(state.clone())
+            .execute(&mut *self.tx)
+            .await?;
+        }
+        for channel in &checkpoint.removed {
+            sqlx::query("DELETE FROM channel_state WHERE channel = $1")
+                .bind(channel.as_str().to_owned())
+                .execute(&mut *self.tx)
+                .await?;
+        }
+        for mark in &checkpoint.feeds {
+            let seen: Vec<u8> = mark.seen.iter().flat_map(|hash| hash.to_le_bytes()).collect();
+            sqlx::query(
+                "INSERT INTO feed_marks (feed, resume, seen) VALUES ($1, $2, $3) \
+                 ON CONFLICT (feed) DO UPDATE SET resume = excluded.resume, seen = excluded.seen",
+            )
+            .bind(mark.feed.clone())
+            .bind(mark.cursor.clone())
+            .bind(seen)
+            .execute(&mut *self.tx)
+            .await?;
+        }
+        if !checkpoint.config.is_empty() {
+            sqlx::query(
+                "INSERT INTO meta (name, value) VALUES ('config', $1) \
+                 ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            )
+            .bind(checkpoint.config.clone())
+            .execute(&mut *self.tx)
+            .await?;
+        }
+        Ok(())
+    }
+}

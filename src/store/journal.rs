@@ -1,0 +1,66 @@
+//! The journal: what each channel consumed, in that order, as JSON lines in segments `<dir>/journal/<ms>-<seq>.jsonl`.
+//! A channel's state stands before its first entry in a segment, so that any suffix replays. In: entries on a bounded
+//! queue, written by a thread of its own. Out: the same entries, read back.
+
+mod read;
+mod write;
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::{ChannelId, Consumed, Timestamp};
+
+pub use read::{Note, Reader};
+pub use write::{Journal, JournalOptions, JournalStats, Mark};
+
+/// Version of the form; a reader refuses others.
+pub const VERSION: u32 = 1;
+
+/// One line after a segment's header.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "c", rename_all = "snake_case")]
+pub enum Entry {
+    /// All that a channel remembers, before its first entry in a segment. The form is the channel's own.
+    State { channel: ChannelId, state: serde_json::Value },
+    /// What a channel consumed.
+    Consumed(Consumed),
+    /// What the escalation model said: `concern`, `danger`, `threat_to_life`, `imminent`.
+    Escalation { channel: ChannelId, at: Timestamp, out: [f32; 4] },
+    /// From here on another config holds.
+    Config { digest: String },
+}
+
+/// A segment's first line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header {
+    pub vigie_journal: u32,
+    /// `sha256:…` of the config.
+    pub config: String,
+    /// Vigie's version.
+    pub version: String,
+}
+
+/// Why a journal cannot be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    #[error("journal: {path}: {source}")]
+    Io { path: PathBuf, source: std::io::Error },
+    #[error(
+        "{path} is no Vigie journal: its first line is no header; give a segment or the folder that holds them"
+    )]
+    NotAJournal { path: PathBuf },
+    #[error(
+        "{path} is a journal of form {found}, this Vigie reads {VERSION}: replay it with the version that wrote it ({version})"
+    )]
+    Version { path: PathBuf, found: u32, version: String },
+    #[error("{path}, line {line}: {what}; the segment was changed after it was written")]
+    Line { path: PathBuf, line: u64, what: String },
+    #[error("{path} holds no journal segment (names end in .jsonl)")]
+    Empty { path: PathBuf },
+}
+
+/// The queue is full: nothing was taken; try again, or send from a thread that may wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the journal's queue is full")]
+pub struct Full;

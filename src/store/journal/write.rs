@@ -1,0 +1,391 @@
+//! The journal's writer: a thread behind a bounded queue. Segments overlap for a moment when one is begun: every
+//! entry carries the number of the segment that its channel had reached, so a channel's entries never change order.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use super::{Entry, Full, Header, JournalError, VERSION};
+use crate::event::{ChannelId, Consumed, Timestamp};
+use crate::evidence::wall_clock;
+
+/// Written lines reach the system at the latest after this.
+const FLUSH: Duration = Duration::from_millis(200);
+/// Segments that may be open at once: the newest, and the one before it for entries already on their way.
+const OPEN: usize = 2;
+
+/// Bounds of the journal.
+#[derive(Clone, Debug)]
+pub struct JournalOptions {
+    /// Entries that may wait for the disk.
+    pub queue: usize,
+    /// A segment ends at this size …
+    pub segment_bytes: u64,
+    /// … or age.
+    pub segment_age: Duration,
+    /// `[store] journal_keep`: older segments are deleted.
+    pub keep: Duration,
+    /// `[store] journal_cap`: beyond it the oldest segments are deleted.
+    pub cap: u64,
+    /// Digest of the config, for the headers.
+    pub config: String,
+}
+
+impl Default for JournalOptions {
+    fn default() -> Self {
+        Self {
+            queue: 8_192,
+            segment_bytes: 64 << 20,
+            segment_age: Duration::from_secs(3_600),
+            keep: Duration::from_secs(86_400),
+            cap: 8 << 30,
+            config: String::new(),
+        }
+    }
+}
+
+/// How far a channel's entries have come; kept by the channel's shard, one a channel, `default()` at first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mark(u64);
+
+/// Counts since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct JournalStats {
+    pub entries: u64,
+    pub bytes: u64,
+    /// Number of the newest segment, from 1.
+    pub segment: u64,
+    /// Entries that could not be written: the disk is full or failing.
+    pub lost: u64,
+    /// Entries waiting in the queue.
+    pub waiting: u64,
+}
+
+enum Message {
+    Entry(u64, Entry),
+    Sync(SyncSender<bool>),
+}
+
+#[derive(Default)]
+struct Shared {
+    /// Number of the segment that new entries go to.
+    segment: AtomicU64,
+    entries: AtomicU64,
+    bytes: AtomicU64,
+    lost: AtomicU64,
+    waiting: AtomicU64,
+    config: Mutex<String>,
+}
+
+/// The writer's handle; cheap to clone. The last one dropped ends the thread once the queue is written.
+#[derive(Clone)]
+pub struct Journal(Arc<Handle>);
+
+struct Handle {
+    shared: Arc<Shared>,
+    sender: Option<SyncSender<Message>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Journal {
+    /// Begins a new segment in `<dir>/journal`, making the folder if needed.
+    pub fn open(dir: &Path, options: JournalOptions) -> Result<Self, JournalError> {
+        let dir = dir.join("journal");
+        fs::create_dir_all(&dir)
+            .map_err(|source| JournalError::Io { path: dir.clone(), source })?;
+        let shared = Arc::new(Shared::default());
+        *shared.config.lock() = options.config.clone();
+        let (sender, receiver) = sync_channel(options.queue.max(1));
+        let mut writer = Writer { dir, options, shared: shared.clone(), open: BTreeMap::new() };
+        writer.begin_segment()?;
+        let thread = std::thread::Builder::new()
+            .name("journal".into())
+            .spawn(move || writer.run(&receiver))
+            .map_err(|source| JournalError::Io { path: PathBuf::from("thread"), source })?;
+        let thread = Mutex::new(Some(thread));
+        Ok(Self(Arc::new(Handle { shared, sender: Some(sender), thread })))
+    }
+
+    /// Records what a channel consumed, waiting while the queue is full: for shard threads. `state` is asked only
+    /// where a segment has no state of the channel yet, and must be that *before* this entry is consumed.
+    pub fn consumed(
+        &self,
+        mark: &mut Mark,
+        state: impl FnOnce() -> serde_json::Value,
+        entry: Consumed,
+    ) {
+        if let Some(message) = self.state_if_new(mark, &entry.channel, state) {
+            self.send(message);
+        }
+        self.send(Message::Entry(mark.0, Entry::Consumed(entry)));
+    }
+
+    /// [`Journal::consumed`] that never waits. If the queue is full nothing of the entry is recorded.
+    pub fn try_consumed(
+        &self,
+        mark: &mut Mark,
+        state: impl FnOnce() -> serde_json::Value,
+        entry: Consumed,
+    ) -> Result<(), Full> {
+        let before = *mark;
+        if let Some(message) = self.state_if_new(mark, &entry.channel, state)
+            && let Err(full) = self.try_send(message)
+        {
+            *mark = before;
+            return Err(full);
+        }
+        self.try_send(Message::Entry(mark.0, Entry::Consumed(entry)))
+    }
+
+    /// Records what the escalation model said of a channel that has consumed something, waiting while the queue is
+    /// full.
+    pub fn escalation(&self, mark: Mark, channel: &ChannelId, at: Timestamp, out: [f32; 4]) {
+        let entry = Entry::Escalation { channel: channel.clone(), at, out };
+        self.send(Message::Entry(mark.0, entry));
+    }
+
+    /// From here on another config holds; also told by the headers of later segments. Waits while the queue is full.
+    pub fn config(&self, digest: &str) {
+        *self.0.shared.config.lock() = digest.to_owned();
+        let segment = self.0.shared.segment.load(Ordering::Acquire);
+        self.send(Message::Entry(segment, Entry::Config { digest: digest.to_owned() }));
+    }
+
+    /// Waits until all that was recorded before is on disk (synced), for a checkpoint. False if it could not be
+    /// written. Not on the async runtime.
+    pub fn sync(&self) -> bool {
+        let (done, wait) = sync_channel(1);
+        self.send(Message::Sync(done));
+        wait.recv().unwrap_or(false)
+    }
+
+    pub fn stats(&self) -> JournalStats {
+        let shared = &self.0.shared;
+        JournalStats {
+            entries: shared.entries.load(Ordering::Relaxed),
+            bytes: shared.bytes.load(Ordering::Relaxed),
+            segment: shared.segment.load(Ordering::Relaxed),
+            lost: shared.lost.load(Ordering::Relaxed),
+            waiting: shared.waiting.load(Ordering::Relaxed),
+        }
+    }
+
+    fn state_if_new(
+        &self,
+        mark: &mut Mark,
+        channel: &ChannelId,
+        state: impl FnOnce() -> serde_json::Value,
+    ) -> Option<Message> {
+        let segment = self.0.shared.segment.load(Ordering::Acquire);
+        if mark.0 == segment {
+            return None;
+        }
+        mark.0 = segment;
+        Some(Message::Entry(segment, Entry::State { channel: channel.clone(), state: state() }))
+    }
+
+    fn send(&self, message: Message) {
+        let Some(sender) = &self.0.sender else { return };
+        self.0.shared.waiting.fetch_add(1, Ordering::Relaxed);
+        if sender.send(message).is_err() {
+            self.0.shared.waiting.fetch_sub(1, Ordering::Relaxed);
+            self.0.shared.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn try_send(&self, message: Message) -> Result<(), Full> {
+        let Some(sender) = &self.0.sender else { return Err(Full) };
+        self.0.shared.waiting.fetch_add(1, Ordering::Relaxed);
+        sender.try_send(message).map_err(|error| {
+            self.0.shared.waiting.fetch_sub(1, Ordering::Relaxed);
+            if let TrySendError::Disconnected(_) = error {
+                self.0.shared.lost.fetch_add(1, Ordering::Relaxed);
+            }
+            Full
+        })
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.sender = None;
+        if let Some(thread) = self.thread.lock().take() {
+            // A panic there has been told by the panic hook.
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Writer {
+    dir: PathBuf,
+    options: JournalOptions,
+    shared: Arc<Shared>,
+    open: BTreeMap<u64, Segment>,
+}
+
+struct Segment {
+    path: PathBuf,
+    file: BufWriter<File>,
+    bytes: u64,
+    begun: Instant,
+}
+
+impl Writer {
+    fn run(mut self, receiver: &Receiver<Message>) {
+        let mut flush_at: Option<Instant> = None;
+        loop {
+            let wait = flush_at.map_or(self.options.segment_age, |at| {
+                at.saturating_duration_since(Instant::now())
+            });
+            match receiver.recv_timeout(wait) {
+                Ok(Message::Entry(segment, entry)) => {
+                    self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
+                    if let Err(error) = self.append(segment, &entry) {
+                        self.lose(&error);
+                    }
+                    flush_at.get_or_insert_with(|| Instant::now() + FLUSH);
+                }
+                Ok(Message::Sync(done)) => {
+                    self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
+                    let synced = self.sync();
+                    if let Err(error) = &synced {
+                        self.lose(error);
+                    }
+                    flush_at = None;
+                    // The one who asked may have gone.
+                    let _ = done.send(synced.is_ok());
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if flush_at.is_some_and(|at| at <= Instant::now()) {
+                flush_at = None;
+                if let Err(error) = self.flush() {
+                    self.lose(&error);
+                }
+            }
+            let full = self.open.last_key_value().is_none_or(|(_, newest)| {
+                newest.bytes >= self.options.segment_bytes
+                    || newest.begun.elapsed() >= self.options.segment_age
+            });
+            if full && let Err(error) = self.begin_segment() {
+                tracing::warn!(%error, "no new journal segment; the old one goes on");
+            }
+        }
+        if let Err(error) = self.sync() {
+            self.lose(&error);
+        }
+    }
+
+    fn lose(&self, error: &std::io::Error) {
+        self.shared.lost.fetch_add(1, Ordering::Relaxed);
+        tracing::error!(%error, "the journal cannot be written: free space in the state folder");
+    }
+
+    fn append(&mut self, segment: u64, entry: &Entry) -> std::io::Result<()> {
+        // An entry so late that its segment is closed goes to the oldest open one: still in order of its channel.
+        let target = self
+            .open
+            .contains_key(&segment)
+            .then_some(segment)
+            .or_else(|| self.open.keys().next().copied());
+        let Some(open) = target.and_then(|target| self.open.get_mut(&target)) else {
+            return Err(std::io::Error::other("no segment is open"));
+        };
+        let mut line = serde_json::to_vec(entry)?;
+        line.push(b'\n');
+        open.file.write_all(&line)?;
+        open.bytes += line.len() as u64;
+        self.shared.entries.fetch_add(1, Ordering::Relaxed);
+        self.shared.bytes.fetch_add(line.len() as u64, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.open.values_mut().try_for_each(|segment| segment.file.flush())
+    }
+
+    fn sync(&mut self) -> std::io::Result<()> {
+        self.flush()?;
+        self.open.values().try_for_each(|segment| segment.file.get_ref().sync_data())
+    }
+
+    fn begin_segment(&mut self) -> Result<(), JournalError> {
+        let number = self.shared.segment.load(Ordering::Relaxed) + 1;
+        // Names sort by time; a clock set back must not put a segment before an older one.
+        let newest = segments(&self.dir)?.last().and_then(|path| begun_ms(path)).unwrap_or(0);
+        let ms = wall_clock().0.max(newest + 1);
+        let path = self.dir.join(format!("{ms:013}-{number:06}.jsonl"));
+        let io = |source| JournalError::Io { path: path.clone(), source };
+        let file = OpenOptions::new().create_new(true).append(true).open(&path).map_err(io)?;
+        let mut file = BufWriter::with_capacity(256 << 10, file);
+        let header = Header {
+            vigie_journal: VERSION,
+            config: self.shared.config.lock().clone(),
+            version: env!("CARGO_PKG_VERSION").into(),
+        };
+        let mut line = serde_json::to_vec(&header).map_err(|error| io(error.into()))?;
+        line.push(b'\n');
+        file.write_all(&line).and_then(|()| file.flush()).map_err(io)?;
+        let bytes = line.len() as u64;
+        self.open.insert(number, Segment { path, file, bytes, begun: Instant::now() });
+        // From here on shards see the new number and give their channels' states first.
+        self.shared.segment.store(number, Ordering::Release);
+        while self.open.len() > OPEN
+            && let Some((_, mut oldest)) = self.open.pop_first()
+        {
+            let path = oldest.path;
+            oldest.file.flush().map_err(|source| JournalError::Io { path, source })?;
+        }
+        self.delete_old()
+    }
+
+    fn delete_old(&self) -> Result<(), JournalError> {
+        let closed: Vec<PathBuf> = segments(&self.dir)?
+            .into_iter()
+            .filter(|path| self.open.values().all(|open| open.path != *path))
+            .collect();
+        let size = |path: &PathBuf| fs::metadata(path).map_or(0, |meta| meta.len());
+        let open: u64 = self.open.values().map(|segment| size(&segment.path)).sum();
+        let mut total = open + closed.iter().map(size).sum::<u64>();
+        for path in closed {
+            let age = fs::metadata(&path)
+                .and_then(|meta| meta.modified())
+                .ok()
+                .and_then(|written| written.elapsed().ok())
+                .unwrap_or_default();
+            if age <= self.options.keep && total <= self.options.cap {
+                break;
+            }
+            total -= size(&path).min(total);
+            fs::remove_file(&path).map_err(|source| JournalError::Io { path, source })?;
+        }
+        Ok(())
+    }
+}
+
+/// The segments of a folder, oldest first.
+pub(super) fn segments(dir: &Path) -> Result<Vec<PathBuf>, JournalError> {
+    let io = |source| JournalError::Io { path: dir.to_path_buf(), source };
+    let mut out = Vec::new();
+    for entry in fs::read_dir(dir).map_err(io)? {
+        let path = entry.map_err(io)?.path();
+        if path.extension().is_some_and(|extension| extension == "jsonl") {
+            out.push(path);
+        }
+    }
+    out.sort();
+    Ok(out)
+}
+
+fn begun_ms(path: &Path) -> Option<i64> {
+    path.file_stem()?.to_str()?.split('-').next()?.parse().ok()
+}
