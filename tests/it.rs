@@ -14,3 +14,6 @@ mod sim;
 mod console;
 #[path = "it/dossier.rs"]
 mod dossier;
+
+#[path = "it/chat_parity.rs"]
+mod chat_parity;

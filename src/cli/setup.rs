@@ -173,8 +173,8 @@ pub enum SetupError {
 pub fn model_problem(config: &Config, error: &ModelError) -> Problem {
     config.origin.position("models.manifest").problem(
         error.to_string(),
-        "models that fit their manifest".into(),
-        "restore the models folder, or correct [models]".into(),
+        "models that fit their manifest",
+        "restore the models folder, or correct [models]",
     )
 }
 
