@@ -1,6 +1,10 @@
 //! The `cli` room: one file per subcommand; `daemon` wires the rooms together.
 
+mod commit;
 mod engine;
+mod shard;
+mod intake;
+mod replay;
 mod setup;
 
 /// Runs the command line.
