@@ -103,6 +103,8 @@ async fn a_commit_is_whole_and_repeating_it_changes_nothing() {
     assert_eq!(first.change, change(1, 1, Level::Danger, State::Open));
     store.delivered("a", &row("a", &first.change).id, AT).await.unwrap();
 
+    store.prune_outbox(LATER).await.unwrap();
+
     let mut again = opened(1);
     again.change.alert.summary = "another word under the same revision".into();
     store.commit_changes(&[again]).await.unwrap();
