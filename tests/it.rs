@@ -6,3 +6,17 @@ mod delivery;
 mod evidence;
 #[path = "it/store.rs"]
 mod store;
+#[path = "it/config.rs"]
+mod config;
+#[path = "it/feed.rs"]
+mod feed;
+#[path = "it/monitoring.rs"]
+mod monitoring;
+#[path = "it/peers.rs"]
+mod peers;
+#[path = "it/sim.rs"]
+mod sim;
+#[path = "it/console.rs"]
+mod console;
+#[path = "it/dossier.rs"]
+mod dossier;

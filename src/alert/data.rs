@@ -189,6 +189,46 @@ pub struct Alert {
     pub console: String,
 }
 
+impl Alert {
+    /// An alert at its first revision, with nothing said yet.
+    pub fn blank(id: Uuid, channel: ChannelId, at: Timestamp) -> Self {
+        Self {
+            id,
+            revision: 1,
+            channel,
+            url: None,
+            title: None,
+            category: None,
+            language: None,
+            language_measured: false,
+            level: Level::None,
+            level_now: Level::None,
+            previous_level: Level::None,
+            state: State::Open,
+            tense: Tense::Ongoing,
+            score: 0.0,
+            rule: None,
+            opened_at: at,
+            updated_at: at,
+            ended_at: None,
+            previous: None,
+            durable: true,
+            suspected_offences: Vec::new(),
+            summary: String::new(),
+            reasons: Vec::new(),
+            against: Vec::new(),
+            donations: Donations::default(),
+            evidence: Vec::new(),
+            coverage: Coverage::default(),
+            jurisdiction: Jurisdiction::default(),
+            recommended_measures: Vec::new(),
+            models: BTreeMap::new(),
+            config: String::new(),
+            console: String::new(),
+        }
+    }
+}
+
 /// A person seen in the case, by role; the identity stays encrypted until it is asked for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Person {

@@ -1,1 +1,18 @@
-//! The `model` room.
+//! The `model` room: ONNX sessions, preprocessing, micro-batching, and the door at which events are admitted. It knows
+//! nothing of how channels remember or risk judges.
+
+mod batcher;
+mod door;
+pub mod escalation;
+pub mod graph;
+pub mod image;
+mod manifest;
+mod scorer;
+pub mod text;
+
+pub use batcher::{Inference, InferenceOptions, LookJob, Rejected, Scored, Watcher};
+pub use door::{Door, OpenLookFrame, Ready};
+pub use escalation::Escalation;
+pub use graph::load_runtime;
+pub use manifest::{Manifest, ModelError, ModelKind, ModelSpec};
+pub use scorer::{Looked, Message, MessageScores, Scorer};

@@ -1,0 +1,186 @@
+//! What the picture of one channel showed: violence, motion, a body that lies still, a feed that is frozen.
+//! Comes in: looks. Goes out: the `picture.*` signals and, for coupling, how violent and how lively a look was.
+
+use serde::{Deserialize, Serialize};
+
+use super::fading::{Peak, Sum, Sums, half};
+use crate::event::{FrameLabel, LookScores, Signal, Signals, Timestamp, harm};
+
+/// Motion within a look below this is rest. Measured on 64 × 36 grey thumbnails: sensor and JPEG noise of a still
+/// scene stay under .006, a person who talks moves the picture by .01 and more.
+pub const REST: f32 = 0.008;
+/// Change between looks below this means that nothing moved in between.
+const SAME: f32 = 0.02;
+/// Motion at which a burst begins to count, and where it counts whole.
+const BURST: (f32, f32) = (0.03, 0.09);
+/// Looks further apart than this say nothing of the time in between.
+const APART_MS: i64 = 5 * 60_000;
+/// A feed that repeats one picture over at least two looks and this time is frozen.
+const FROZEN_MS: i64 = 60_000;
+/// A stillness that begins within this time of a burst came after it.
+const AFTER_MS: i64 = 10 * 60_000;
+
+/// How one look counts, for the coupling with money.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct LookWeight {
+    /// Contribution of violence, 0..=1.
+    pub violence: f64,
+    /// Strength of the burst of motion, 0..=1.
+    pub burst: f64,
+}
+
+/// See the module.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Picture {
+    violence_peak: Peak,
+    violence: Sums<3>,
+    person_down: Peak,
+    nudity: Peak,
+    weapon: Peak,
+    /// Labels that some model has scored here.
+    seen: u8,
+    motion: Sum,
+    looks: Sum,
+    camera: Option<(f32, Timestamp)>,
+    last: Option<(Timestamp, Vec<u8>)>,
+    still_since: Option<Timestamp>,
+    still_after_motion: bool,
+    still: Peak,
+    still_hurt: Peak,
+    burst_at: Option<Timestamp>,
+    identical_since: Option<(Timestamp, u32)>,
+    frozen: bool,
+}
+
+impl Picture {
+    /// Takes in one look, at channel time.
+    pub fn see(&mut self, at: Timestamp, look: &LookScores) -> LookWeight {
+        let mut weight = LookWeight::default();
+        for label in crate::event::FRAME_LABELS {
+            let Some(score) = look.scores.frame(label) else { continue };
+            self.seen |= 1 << label as u8;
+            let p = f64::from(score);
+            match label {
+                FrameLabel::Violence => {
+                    self.violence_peak.raise(at, p, half::S60);
+                    weight.violence = harm::contribution(score);
+                    self.violence.add(at, weight.violence, &half::LONG);
+                }
+                FrameLabel::PersonDown => self.person_down.raise(at, p, half::S60),
+                FrameLabel::Nudity => self.nudity.raise(at, p, half::S60),
+                FrameLabel::Weapon => self.weapon.raise(at, p, half::S60),
+                FrameLabel::Camera => self.camera = Some((score, at)),
+            }
+        }
+        if look.identical {
+            self.freeze(at);
+            return weight;
+        }
+        self.identical_since = None;
+        self.frozen = false;
+        let changed = self.changed(&look.thumb);
+        if let Some(motion) = look.motion {
+            self.motion.add(at, f64::from(motion).max(f64::MIN_POSITIVE), half::S60);
+            self.looks.add(at, 1.0, half::S60);
+            let strength = f64::from((motion - BURST.0) / (BURST.1 - BURST.0)).clamp(0.0, 1.0);
+            weight.burst = strength;
+            if strength >= 0.5 || weight.violence >= 0.5 {
+                self.burst_at = Some(at);
+            }
+            self.rest(at, motion < REST, changed);
+        }
+        self.last = Some((at, look.thumb.clone()));
+        weight
+    }
+
+    /// A look that proves nothing: the same bytes again. What was measured before keeps its running maximum.
+    fn freeze(&mut self, at: Timestamp) {
+        let (since, looks) = self.identical_since.get_or_insert((at, 0));
+        *looks += 1;
+        self.frozen = *looks >= 2 && at.since(*since) >= FROZEN_MS;
+    }
+
+    /// Mean change of brightness against the look before, 0..=1; none without one or if it is too old.
+    fn changed(&self, thumb: &[u8]) -> Option<f32> {
+        let (_, before) = self.last.as_ref()?;
+        if thumb.is_empty() || before.len() != thumb.len() {
+            return None;
+        }
+        let sum: u32 = before.iter().zip(thumb).map(|(a, b)| u32::from(a.abs_diff(*b))).sum();
+        Some(sum as f32 / (thumb.len() as f32 * 255.0))
+    }
+
+    fn rest(&mut self, at: Timestamp, rests: bool, changed: Option<f32>) {
+        if !rests {
+            self.still_since = None;
+            return;
+        }
+        let near = self.last.as_ref().is_some_and(|(then, _)| at.since(*then) <= APART_MS);
+        let goes_on = near && changed.is_some_and(|changed| changed < SAME);
+        let since = match self.still_since {
+            Some(since) if goes_on => since,
+            _ => {
+                self.still_after_motion =
+                    self.burst_at.is_some_and(|burst| at.since(burst) <= AFTER_MS);
+                at
+            }
+        };
+        self.still_since = Some(since);
+        let seconds = at.since(since) as f64 / 1000.0;
+        self.still.raise(at, seconds, half::M30);
+        if self.still_after_motion {
+            self.still_hurt.raise(at, seconds, half::M30);
+        }
+    }
+
+    /// Whether the picture was last seen to be no filmed one, within 2 min: only then may a setting excuse words.
+    pub fn is_not_filmed(&self, at: Timestamp) -> bool {
+        self.camera.is_some_and(|(p, then)| p < 0.5 && at.since(then) <= 120_000)
+    }
+
+    /// Violence still fresh in the picture, 0..=1, half after 30 s: what money that comes now follows.
+    pub fn fresh_violence(&self, at: Timestamp) -> f64 {
+        harm::contribution(self.violence_peak.at(at, half::S60) as f32)
+    }
+
+    pub fn frozen(&self) -> bool {
+        self.frozen
+    }
+
+    pub fn signals(&self, at: Timestamp, out: &mut Signals) {
+        let mut peak = |label: FrameLabel, signal, peak: &Peak| {
+            if self.seen & (1 << label as u8) != 0 {
+                out.set(signal, peak.at(at, half::S60));
+            }
+        };
+        peak(FrameLabel::Violence, Signal::PictureViolencePeak60s, &self.violence_peak);
+        peak(FrameLabel::PersonDown, Signal::PicturePersonDownPeak60s, &self.person_down);
+        peak(FrameLabel::Nudity, Signal::PictureNudityPeak60s, &self.nudity);
+        peak(FrameLabel::Weapon, Signal::PictureWeaponPeak60s, &self.weapon);
+        if self.seen & (1 << FrameLabel::Violence as u8) != 0 {
+            let [short, day, month] = self.violence.at(at, &half::LONG);
+            out.set(Signal::PictureViolence10m, short);
+            out.set(Signal::PictureViolence24h, day);
+            out.set(Signal::PictureViolence30d, month);
+        }
+        if let Some((camera, then)) = self.camera {
+            if at.since(then) <= 120_000 {
+                out.set(Signal::PictureCamera2m, camera.into());
+            }
+        }
+        if self.last.is_some() {
+            let looks = self.looks.at(at, half::S60);
+            if looks > 0.05 {
+                out.set(Signal::PictureMotion60s, self.motion.at(at, half::S60) / looks);
+            }
+            out.set(Signal::PictureStill30m, self.still.at(at, half::M30));
+            out.set(Signal::PictureStillAfterMotion30m, self.still_hurt.at(at, half::M30));
+            out.set(Signal::PictureFrozenNow, f64::from(u8::from(self.frozen)));
+        }
+    }
+
+    /// Whether any look was ever taken in.
+    pub fn has_looked(&self) -> bool {
+        self.last.is_some() || self.identical_since.is_some()
+    }
+}

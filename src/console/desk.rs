@@ -1,0 +1,117 @@
+//! What the console asks of the house, as a trait that `cli` implements: alerts, channels, evidence, dossiers, health.
+//! The console only reads; people act through the command line's socket.
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use serde::Serialize;
+use tokio::sync::broadcast;
+use uuid::Uuid;
+
+use crate::alert::{Alert, Change, ChangeKind, Dossier, EvidenceKind, State};
+use crate::event::{ChannelId, Digest, Level, Timestamp};
+
+/// Why the house could not answer. The words go to the log and, without detail, to the reader.
+#[derive(Debug, thiserror::Error)]
+pub enum DeskError {
+    /// The store or a room is not up; asking again may help.
+    #[error("not available: {0}")]
+    Unavailable(String),
+    /// The request names something that cannot be (a cursor that is none).
+    #[error("{0}")]
+    Bad(String),
+    /// Something broke.
+    #[error("internal: {0}")]
+    Internal(String),
+}
+
+pub type DeskResult<T> = Result<T, DeskError>;
+
+/// Which alerts: every field that is set must hold.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AlertFilter {
+    pub level: Option<Level>,
+    pub state: Option<State>,
+    pub channel: Option<ChannelId>,
+    /// Opaque cursor of the page before ([`AlertPage::next`]).
+    pub after: Option<String>,
+    /// At most so many; 1..=200.
+    pub limit: usize,
+}
+
+/// Alerts, newest first.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct AlertPage {
+    pub items: Vec<Alert>,
+    pub next: Option<String>,
+}
+
+/// One channel as the list shows it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ChannelRow {
+    pub id: ChannelId,
+    pub name: Option<String>,
+    pub title: Option<String>,
+    pub category: Option<String>,
+    /// On air, as far as the platform told.
+    pub live: bool,
+    pub level: Level,
+    /// The floor that the config sets; it decides what is kept and opens no alert.
+    pub level_floor: Level,
+    pub viewers: Option<u64>,
+    pub hours_live: Option<f32>,
+    /// The picture repeats byte for byte: it proves neither motion nor stillness.
+    pub frozen: bool,
+    /// No feed brings it at the moment: whatever happens there is not seen.
+    pub unwatched: bool,
+    pub feed: String,
+    pub last_event: Option<Timestamp>,
+    /// The alert that is open on it.
+    pub alert: Option<Uuid>,
+}
+
+/// A channel's signals at one time.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TimelinePoint {
+    pub at: Timestamp,
+    pub level: Level,
+    /// Signal name to value; a signal without a value at that time is absent.
+    pub values: Vec<(String, f32)>,
+}
+
+/// Whether an alert could be raised and stored now.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Ready {
+    pub ready: bool,
+    /// What does not work as it should, in words; also when `ready`.
+    pub degraded: Vec<String>,
+    /// Channels that nothing brings at the moment.
+    pub unwatched: Vec<ChannelId>,
+}
+
+/// Something changed: sent to every open page.
+#[derive(Clone, Debug)]
+pub enum Live {
+    Alert { kind: ChangeKind, alert: std::sync::Arc<Alert> },
+    Channel(std::sync::Arc<ChannelRow>),
+}
+
+/// The house, as the console sees it. Every method answers from memory or the store within a second or so; the
+/// console gives up after [`super::PATIENCE`].
+pub trait Desk: Send + Sync + 'static {
+    fn alerts(&self, filter: AlertFilter) -> BoxFuture<'_, DeskResult<AlertPage>>;
+    /// The newest revision, with the facts kept beside it.
+    fn alert(&self, id: Uuid) -> BoxFuture<'_, DeskResult<Option<Change>>>;
+    fn channels(&self) -> BoxFuture<'_, DeskResult<Vec<ChannelRow>>>;
+    /// Oldest first; `None` for a channel that is not known.
+    fn timeline(&self, channel: ChannelId)
+    -> BoxFuture<'_, DeskResult<Option<Vec<TimelinePoint>>>>;
+    /// `None` if it was never kept or has expired.
+    fn evidence(&self, digest: Digest) -> BoxFuture<'_, DeskResult<Option<(Bytes, EvidenceKind)>>>;
+    /// `lang` is `fr` or `en`.
+    fn dossier(&self, id: Uuid, lang: &'static str) -> BoxFuture<'_, DeskResult<Option<Dossier>>>;
+    fn ready(&self) -> Ready;
+    /// Prometheus text exposition 0.0.4.
+    fn metrics(&self) -> String;
+    /// A bounded channel: a page that is too slow is told to load anew.
+    fn subscribe(&self) -> broadcast::Receiver<Live>;
+}

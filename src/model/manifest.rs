@@ -1,0 +1,263 @@
+//! `models/manifest.toml`: everything the daemon knows of its models. A model is swapped by its file and its entry,
+//! without code. Comes in: the path. Goes out: checked specifications; errors say what is wrong and how to mend it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::event::{ChatLabel, FrameLabel, Signal};
+
+/// The manifest's format; others are refused.
+pub const SCHEMA: u32 = 1;
+
+/// Why models cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    #[error("{path}: {what}; {mend}")]
+    Manifest { path: PathBuf, what: String, mend: String },
+    #[error("model `{model}`: {what}; {mend}")]
+    Model { model: String, what: String, mend: String },
+    #[error("ONNX Runtime was not found; looked at {}; {mend}", .looked.join(", "))]
+    Runtime { looked: Vec<String>, mend: String },
+    #[error("inference with `{model}` failed: {what}")]
+    Run { model: String, what: String },
+}
+
+/// The whole file.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    pub schema: u32,
+    #[serde(rename = "model", default)]
+    pub models: Vec<ModelSpec>,
+    /// Folder that relative paths start from.
+    #[serde(skip)]
+    pub dir: PathBuf,
+}
+
+/// What a model reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ModelKind {
+    Text,
+    Image,
+    Tabular,
+}
+
+/// One model.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelSpec {
+    pub name: String,
+    pub version: String,
+    pub kind: ModelKind,
+    pub file: PathBuf,
+    pub sha256: String,
+    pub licence: String,
+    pub card: PathBuf,
+    /// Languages that were measured (text models); others are told as unmeasured.
+    #[serde(default)]
+    pub languages: Vec<String>,
+    #[serde(default)]
+    pub preprocess: Option<Preprocess>,
+    pub inputs: Vec<TensorSpec>,
+    pub outputs: Vec<TensorSpec>,
+    #[serde(default)]
+    pub look: Option<LookSpec>,
+    /// By label: points of a non-decreasing piecewise-linear map from the graph's score to a probability.
+    #[serde(default)]
+    pub calibration: BTreeMap<String, Vec<[f32; 2]>>,
+}
+
+/// How raw material becomes tensors.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Preprocess {
+    /// [`super::text::features`]; a text is padded to the shortest of `lengths` that holds it.
+    HashedNgrams { buckets: u32, lengths: Vec<usize> },
+    /// `(pixel - mean) / std` for each channel, pixels 0..255.
+    Rgb { width: u32, height: u32, fit: Fit, mean: [f32; 3], std: [f32; 3] },
+}
+
+/// How a picture is brought to the model's size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fit {
+    /// Both sides scaled on their own.
+    Stretch,
+    /// Scaled until it covers, the middle cut out.
+    Cover,
+}
+
+/// A tensor of the graph: `shape` of numbers and names; names are free dimensions.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TensorSpec {
+    pub name: String,
+    #[serde(rename = "type")]
+    pub kind: TensorKind,
+    pub shape: Vec<Dim>,
+    /// Meaning of the last dimension of an input.
+    #[serde(default)]
+    pub columns: Vec<String>,
+    /// Meaning of the last dimension of an output.
+    #[serde(default)]
+    pub labels: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TensorKind {
+    F32,
+    I32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Dim {
+    Fixed(i64),
+    Free(String),
+}
+
+/// The head that judges a whole look from its pictures' features.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LookSpec {
+    pub file: PathBuf,
+    pub sha256: String,
+    pub frames: usize,
+    pub inputs: Vec<TensorSpec>,
+    pub outputs: Vec<TensorSpec>,
+}
+
+impl Manifest {
+    /// Reads and checks the manifest; files and graphs are checked when sessions are made.
+    pub fn load(path: &Path) -> Result<Self, ModelError> {
+        let error = |what: String, mend: &str| ModelError::Manifest {
+            path: path.to_owned(),
+            what,
+            mend: mend.to_owned(),
+        };
+        let text = std::fs::read_to_string(path).map_err(|e| {
+            error(
+                format!("cannot be read ({e})"),
+                "set [models] manifest, or install the models folder",
+            )
+        })?;
+        let mut manifest: Self = toml::from_str(&text).map_err(|e| {
+            error(e.to_string().trim().to_owned(), "see models/manifest.toml of this version")
+        })?;
+        if manifest.schema != SCHEMA {
+            let what =
+                format!("schema {} is not known, this version reads {SCHEMA}", manifest.schema);
+            return Err(error(what, "use the models of this version"));
+        }
+        manifest.dir = path.parent().unwrap_or(Path::new(".")).to_owned();
+        let mut labels: Vec<&str> = Vec::new();
+        for model in &manifest.models {
+            model.check()?;
+            for label in model.labels() {
+                if labels.contains(&label) {
+                    let mend = "take the label out of one of them";
+                    return Err(error(format!("two models give the label `{label}`"), mend));
+                }
+                labels.push(label);
+            }
+        }
+        Ok(manifest)
+    }
+
+    pub fn of_kind(&self, kind: ModelKind) -> impl Iterator<Item = &ModelSpec> {
+        self.models.iter().filter(move |model| model.kind == kind)
+    }
+}
+
+impl ModelSpec {
+    /// `name@version`, as scores and alerts tell it.
+    pub fn told(&self) -> String {
+        format!("{}@{}", self.name, self.version)
+    }
+
+    /// Every label that its outputs (and its look head's) give.
+    pub fn labels(&self) -> impl Iterator<Item = &str> {
+        let look = self.look.iter().flat_map(|look| &look.outputs);
+        self.outputs.iter().chain(look).flat_map(|output| output.labels.iter().map(String::as_str))
+    }
+
+    pub(super) fn error(&self, what: String, mend: &str) -> ModelError {
+        ModelError::Model { model: self.told(), what, mend: mend.to_owned() }
+    }
+
+    fn check(&self) -> Result<(), ModelError> {
+        for label in self.labels() {
+            let known = match self.kind {
+                ModelKind::Text => ChatLabel::from_name(label).is_some(),
+                ModelKind::Image => FrameLabel::from_name(label).is_some(),
+                ModelKind::Tabular => super::escalation::OUTPUTS.contains(&label),
+            };
+            if !known {
+                return Err(self.error(
+                    format!("label `{label}` is not known"),
+                    "see docs/models.md for the labels",
+                ));
+            }
+        }
+        for (label, points) in &self.calibration {
+            let rising = points.windows(2).all(|w| w[0][0] < w[1][0] && w[0][1] <= w[1][1]);
+            let inside = points.iter().flatten().all(|x| (0.0..=1.0).contains(x));
+            if points.len() < 2 || !rising || !inside {
+                let what = format!("the calibration of `{label}` is not a rising line within 0..1");
+                return Err(self
+                    .error(what, "give at least two points with rising x and y that never falls"));
+            }
+            if !self.labels().any(|known| known == label) {
+                return Err(self.error(
+                    format!("calibration for `{label}`, which it does not give"),
+                    "remove it",
+                ));
+            }
+        }
+        if self.kind == ModelKind::Tabular {
+            let columns = self.inputs.iter().flat_map(|input| &input.columns);
+            for column in columns {
+                if Signal::from_name(column).is_none_or(|signal| signal.name() != column) {
+                    let what = format!("input column `{column}` is no signal");
+                    return Err(self.error(what, "`vigie schema signals` lists them"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The calibrated probability of a graph's score.
+    pub fn calibrate(&self, label: &str, score: f32) -> f32 {
+        self.calibration.get(label).map_or(score, |points| interpolate(points, score))
+    }
+}
+
+/// Piecewise linear; constant beyond the ends. Points rise in x.
+pub fn interpolate(points: &[[f32; 2]], x: f32) -> f32 {
+    let after = points.iter().position(|point| x < point[0]);
+    match after {
+        Some(0) => points[0][1],
+        None => points[points.len() - 1][1],
+        Some(i) => {
+            let ([x0, y0], [x1, y1]) = (points[i - 1], points[i]);
+            (y0 + (y1 - y0) * ((x - x0) / (x1 - x0))).clamp(y0, y1)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::interpolate;
+
+    #[test]
+    fn calibration_is_linear_between_points_and_flat_outside() {
+        let points = [[0.1, 0.0], [0.3, 0.5], [1.0, 0.9]];
+        let values = [0.0, 0.1, 0.2, 0.3, 1.0].map(|x| interpolate(&points, x));
+        let wanted = [0.0, 0.0, 0.25, 0.5, 0.9];
+        assert!(values.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-6), "{values:?}");
+    }
+}

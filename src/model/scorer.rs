@@ -1,0 +1,345 @@
+//! The scorer of one inference thread: its own sessions of every text and picture model. Messages and looks come in,
+//! in batches; calibrated scores go out, each depending on its own input alone.
+
+use std::path::Path;
+
+use bytes::Bytes;
+
+use super::graph::{BATCH_SIZES, Graph, Input, filled};
+use super::image::{Eye, ImageError, Picture};
+use super::manifest::{Manifest, ModelError, ModelKind, ModelSpec, Preprocess};
+use super::text;
+use crate::event::{ChatLabel, FrameLabel, Score, Scores, Setting};
+
+/// A message to score.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Message {
+    pub text: Box<str>,
+    pub paid: bool,
+    pub setting: Setting,
+}
+
+/// A message's scores: for its setting and, under one that excuses, for `unknown`.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct MessageScores {
+    pub own: Scores,
+    pub plain: Option<Scores>,
+}
+
+/// What a look's pictures gave. `used` says which pictures could be decoded, in order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Looked {
+    pub scores: Scores,
+    pub motion: Option<f32>,
+    pub thumb: Vec<u8>,
+    pub used: Vec<bool>,
+    /// Reasons of the pictures that could not be used.
+    pub problems: Vec<ImageError>,
+}
+
+/// Text models with their graphs.
+struct TextModel {
+    spec: ModelSpec,
+    graph: Graph,
+    buckets: u32,
+    lengths: Vec<usize>,
+    columns: Vec<String>,
+    labels: Vec<ChatLabel>,
+}
+
+/// Picture models with their graphs.
+struct ImageModel {
+    spec: ModelSpec,
+    graph: Graph,
+    head: Option<Graph>,
+    frames: usize,
+    features: usize,
+}
+
+/// See the module.
+pub struct Scorer {
+    texts: Vec<TextModel>,
+    images: Vec<ImageModel>,
+    eye: Eye,
+    ids: Vec<i32>,
+    planes: Vec<f32>,
+}
+
+impl Scorer {
+    /// Opens every text and picture model of the manifest; the runtime must be loaded.
+    pub fn open(manifest: &Manifest) -> Result<Self, ModelError> {
+        let dir = &manifest.dir;
+        let texts = manifest.of_kind(ModelKind::Text).map(|spec| TextModel::open(spec, dir));
+        let images = manifest.of_kind(ModelKind::Image).map(|spec| ImageModel::open(spec, dir));
+        Ok(Self {
+            texts: texts.collect::<Result<_, _>>()?,
+            images: images.collect::<Result<_, _>>()?,
+            eye: Eye::default(),
+            ids: Vec::new(),
+            planes: Vec::new(),
+        })
+    }
+
+    /// Scores messages, in order. A model that fails leaves its labels out.
+    pub fn messages(&mut self, messages: &[Message]) -> Result<Vec<MessageScores>, ModelError> {
+        let mut out = vec![MessageScores::default(); messages.len()];
+        for model in &mut self.texts {
+            model.score(messages, &mut self.ids, &mut out)?;
+        }
+        Ok(out)
+    }
+
+    /// Judges one look of one to eight JPEG pictures in order of time.
+    pub fn look(&mut self, pictures: &[Bytes]) -> Result<Looked, ModelError> {
+        let mut decoded = Vec::with_capacity(pictures.len());
+        let mut used = Vec::with_capacity(pictures.len());
+        let mut problems = Vec::new();
+        for bytes in pictures.iter().take(8) {
+            match Picture::decode(bytes) {
+                Ok(picture) => {
+                    decoded.push(picture);
+                    used.push(true);
+                }
+                Err(problem) => {
+                    problems.push(problem);
+                    used.push(false);
+                }
+            }
+        }
+        let mut scores = Scores::default();
+        if !decoded.is_empty() {
+            for model in &mut self.images {
+                model.score(&decoded, &mut self.eye, &mut self.planes, &mut scores)?;
+            }
+        }
+        let motion = self.eye.motion(&decoded);
+        let thumb = decoded.last().map(|last| self.eye.thumb(last)).unwrap_or_default();
+        Ok(Looked { scores, motion, thumb, used, problems })
+    }
+
+    /// Features of one picture as the backbone gives them; for parity tests and `bench`.
+    pub fn features(&mut self, picture: &Picture) -> Result<Vec<f32>, ModelError> {
+        let Some(model) = self.images.first_mut() else { return Ok(Vec::new()) };
+        let outputs =
+            model.backbone(std::slice::from_ref(picture), &mut self.eye, &mut self.planes)?;
+        let mut features = outputs.into_iter().next().unwrap_or_default();
+        features.truncate(model.features);
+        Ok(features)
+    }
+}
+
+impl TextModel {
+    fn open(spec: &ModelSpec, dir: &Path) -> Result<Self, ModelError> {
+        let Some(Preprocess::HashedNgrams { buckets, lengths }) = &spec.preprocess else {
+            return Err(spec.error(
+                "a text model needs preprocess of type hashed_ngrams".into(),
+                "correct the entry",
+            ));
+        };
+        let ([_, context], [output]) = (spec.inputs.as_slice(), spec.outputs.as_slice()) else {
+            return Err(spec.error(
+                "it needs the inputs ids and context, and one output".into(),
+                "correct the entry",
+            ));
+        };
+        let rising =
+            lengths.windows(2).all(|w| w[0] < w[1]) && lengths.first().is_some_and(|n| *n > 0);
+        if !rising || *buckets < 2 {
+            return Err(spec.error(
+                "lengths must rise from above 0, buckets be at least 2".into(),
+                "correct the entry",
+            ));
+        }
+        Ok(Self {
+            graph: Graph::open(spec, dir, &spec.file, &spec.sha256, &spec.inputs, &spec.outputs)?,
+            buckets: *buckets,
+            lengths: lengths.clone(),
+            columns: context.columns.clone(),
+            labels: output.labels.iter().filter_map(|label| ChatLabel::from_name(label)).collect(),
+            spec: spec.clone(),
+        })
+    }
+
+    /// Rows of each message: its setting as it is; unpaid too if paid (paid never lowers); both again for `unknown`
+    /// under a setting that excuses. Rows of equal padded length share batches.
+    fn score(
+        &mut self,
+        messages: &[Message],
+        ids: &mut Vec<i32>,
+        out: &mut [MessageScores],
+    ) -> Result<(), ModelError> {
+        let longest = self.lengths[self.lengths.len() - 1];
+        let mut features: Vec<Vec<i32>> = Vec::with_capacity(messages.len());
+        let mut rows: Vec<Row> = Vec::with_capacity(messages.len() * 2);
+        for (place, message) in messages.iter().enumerate() {
+            let mut own = Vec::new();
+            text::features(&message.text, self.buckets, longest, &mut own);
+            let length =
+                self.lengths.iter().position(|l| *l >= own.len()).unwrap_or(self.lengths.len() - 1);
+            features.push(own);
+            let settings =
+                [Some(message.setting), message.setting.excuses().then_some(Setting::Unknown)];
+            for (plain, setting) in settings.into_iter().enumerate() {
+                let Some(setting) = setting else { continue };
+                for paid in [false, true].into_iter().take(1 + usize::from(message.paid)) {
+                    rows.push(Row { place, length, setting, paid, plain: plain == 1 });
+                }
+            }
+        }
+        for length in 0..self.lengths.len() {
+            let same: Vec<&Row> = rows.iter().filter(|row| row.length == length).collect();
+            for chunk in same.chunks(BATCH_SIZES[5]) {
+                self.batch(chunk, self.lengths[length], &features, ids, out)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn batch(
+        &mut self,
+        rows: &[&Row],
+        length: usize,
+        features: &[Vec<i32>],
+        ids: &mut Vec<i32>,
+        out: &mut [MessageScores],
+    ) -> Result<(), ModelError> {
+        let size = filled(rows.len());
+        ids.clear();
+        let mut context = Vec::with_capacity(size * self.columns.len());
+        for row in (0..size).map(|i| rows[i.min(rows.len() - 1)]) {
+            let own = &features[row.place];
+            ids.extend_from_slice(&own[..own.len().min(length)]);
+            ids.resize(ids.len() + length - own.len().min(length), 0);
+            context.extend(self.columns.iter().map(|column| {
+                let on = match column.as_str() {
+                    "paid" => row.paid,
+                    setting => setting == row.setting.name(),
+                };
+                f32::from(u8::from(on))
+            }));
+        }
+        let inputs = [Input::I32(ids, &[length]), Input::F32(&context, &[self.columns.len()])];
+        let result = self.graph.run(size, &inputs)?;
+        let scores = result[0].chunks_exact(self.labels.len());
+        for (row, scores) in rows.iter().zip(scores) {
+            let mut told = Scores::default();
+            for (label, raw) in self.labels.iter().zip(scores) {
+                set(&mut told, &self.spec, *label as usize, label.name(), *raw);
+            }
+            let slot = &mut out[row.place];
+            if row.plain {
+                slot.plain = Some(slot.plain.unwrap_or_default().max(told));
+            } else {
+                slot.own = slot.own.max(told);
+            }
+        }
+        Ok(())
+    }
+}
+
+struct Row {
+    place: usize,
+    length: usize,
+    setting: Setting,
+    paid: bool,
+    plain: bool,
+}
+
+fn set(scores: &mut Scores, spec: &ModelSpec, index: usize, label: &str, raw: f32) {
+    // The graph's outputs were checked to be finite.
+    if let Some(score) = Score::new(spec.calibrate(label, raw.clamp(0.0, 1.0))) {
+        scores.set(index, score);
+    }
+}
+
+impl ImageModel {
+    fn open(spec: &ModelSpec, dir: &Path) -> Result<Self, ModelError> {
+        if !matches!(spec.preprocess, Some(Preprocess::Rgb { .. })) {
+            return Err(spec.error(
+                "a picture model needs preprocess of type rgb".into(),
+                "correct the entry",
+            ));
+        }
+        let graph = Graph::open(spec, dir, &spec.file, &spec.sha256, &spec.inputs, &spec.outputs)?;
+        let width = |shape: &[super::manifest::Dim]| match shape.last() {
+            Some(super::manifest::Dim::Fixed(n)) => *n as usize,
+            _ => 0,
+        };
+        let features = spec.outputs.first().map_or(0, |output| width(&output.shape));
+        let (head, frames) = match &spec.look {
+            Some(look) => {
+                let head =
+                    Graph::open(spec, dir, &look.file, &look.sha256, &look.inputs, &look.outputs)?;
+                let fits = look.frames == 8
+                    && look.inputs.len() == 2
+                    && look.outputs.len() == 1
+                    && width(&look.inputs[0].shape) == features;
+                if !fits {
+                    let what = "its look head must read features [batch, 8, features] and present [batch, 8]";
+                    return Err(spec.error(what.into(), "correct the entry"));
+                }
+                (Some(head), look.frames)
+            }
+            None => (None, 8),
+        };
+        Ok(Self { spec: spec.clone(), graph, head, frames, features })
+    }
+
+    fn backbone(
+        &mut self,
+        pictures: &[Picture],
+        eye: &mut Eye,
+        planes: &mut Vec<f32>,
+    ) -> Result<Vec<Vec<f32>>, ModelError> {
+        let Some(Preprocess::Rgb { width, height, fit, mean, std }) = &self.spec.preprocess else {
+            return Ok(Vec::new());
+        };
+        planes.clear();
+        for picture in pictures {
+            eye.planes(picture, (*width, *height), *fit, *mean, *std, planes);
+        }
+        let size = filled(pictures.len());
+        let one = planes.len() / pictures.len();
+        for _ in pictures.len()..size {
+            planes.extend_from_within(..one);
+        }
+        self.graph.run(size, &[Input::F32(planes, &[3, *height as usize, *width as usize])])
+    }
+
+    fn score(
+        &mut self,
+        pictures: &[Picture],
+        eye: &mut Eye,
+        planes: &mut Vec<f32>,
+        scores: &mut Scores,
+    ) -> Result<(), ModelError> {
+        let outputs = self.backbone(pictures, eye, planes)?;
+        // Labels that the graph gives picture by picture: the look's score is their mean.
+        for (spec, data) in self.spec.outputs.iter().zip(&outputs) {
+            let labels = spec.labels.len();
+            for (column, label) in spec.labels.iter().enumerate() {
+                let sum: f32 = (0..pictures.len()).map(|row| data[row * labels + column]).sum();
+                if let Some(known) = FrameLabel::from_name(label) {
+                    set(scores, &self.spec, known as usize, label, sum / pictures.len() as f32);
+                }
+            }
+        }
+        let (Some(head), Some(look)) = (&mut self.head, &self.spec.look) else { return Ok(()) };
+        let mut features = vec![0.0; self.frames * self.features];
+        let known = pictures.len() * self.features;
+        features[..known].copy_from_slice(&outputs[0][..known]);
+        let mut present = vec![0.0; self.frames];
+        present[..pictures.len()].fill(1.0);
+        features.extend_from_within(..);
+        present.extend_from_within(..);
+        let shape = [self.frames, self.features];
+        let inputs = [Input::F32(&features, &shape), Input::F32(&present, &shape[..1])];
+        let result = head.run(2, &inputs)?;
+        for (label, raw) in look.outputs[0].labels.iter().zip(&result[0]) {
+            if let Some(known) = FrameLabel::from_name(label) {
+                set(scores, &self.spec, known as usize, label, *raw);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,97 @@
+"""Drawn pictures, and what the model says of them, so that another runtime can prove that it sees the same.
+
+In: the two graphs. Out: JPEGs that are drawn here (no data in them) and expected.json with the first 16 features of
+each and the raw and calibrated scores of looks made of them; and checks that a row stands for itself alone.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+import evaluate
+import extract
+import look
+import pictures
+
+# What another JPEG decoder and resizer may differ by: about twice what one step of 255 in every pixel at random did.
+TOLERANCE = {"features": 0.2, "scores": 0.05}
+
+
+def drawn():
+    """(name, picture) of six scenes of shapes, gradients and noise, of several sizes.
+
+    All carry grain, as a camera's picture does: in a perfectly flat area one step of 255 moves features by 2 or 3.
+    """
+    rng = np.random.default_rng(11)
+    for name, picture in _scenes(rng):
+        grain = rng.normal(0, 12, (picture.height, picture.width, 1))
+        yield name, Image.fromarray(np.clip(np.asarray(picture) + grain, 0, 255).astype(np.uint8))
+
+
+def _scenes(rng):
+    ramp = np.linspace(0, 255, 320)[None, :].repeat(180, 0)
+    yield "gradient", Image.fromarray(np.stack([ramp, ramp[:, ::-1], np.full_like(ramp, 90)], 2).astype(np.uint8))
+    blocks = rng.integers(0, 256, (23, 40, 3), dtype=np.uint8)
+    yield "blocks", Image.fromarray(blocks).resize((640, 360), Image.BICUBIC)
+    for k in range(3):  # two figures that close in on each other
+        scene = Image.new("RGB", (320, 240), (70, 96, 120))
+        pen = ImageDraw.Draw(scene)
+        pen.rectangle((0, 170, 320, 240), fill=(120, 100, 80))
+        for x, colour, arm in ((80 + 25 * k, (190, 60, 50), 30), (230 - 20 * k, (40, 70, 160), -30)):
+            pen.ellipse((x - 14, 60, x + 14, 88), fill=(224, 180, 150))
+            pen.rectangle((x - 18, 90, x + 18, 150), fill=colour)
+            pen.line((x, 105, x + arm, 110 - 8 * k), fill=(224, 180, 150), width=8)
+            pen.line((x - 8, 150, x - 14, 200), fill=(30, 30, 40), width=9)
+            pen.line((x + 8, 150, x + 14, 200), fill=(30, 30, 40), width=9)
+        yield f"figures-{k + 1}", scene
+    wave = np.sin(np.hypot(*np.mgrid[-60:60:150j, -60:60:200j]) / 3) * 100 + 128
+    yield "rings", Image.fromarray(np.stack([wave, wave[::-1] * 0.8, 255 - wave], 2).astype(np.uint8))
+
+
+def looks_of(features):
+    """Name -> (features [8,1280], present [8]) of the looks that the fixture tells the score of."""
+    names = list(features)
+    chosen = {"figures": ["figures-1", "figures-2", "figures-3"], "one": ["blocks"], "all": names, "eight": names + names[:2]}
+    for name, members in chosen.items():
+        stacked = np.zeros((look.FRAMES, look.WIDTH), np.float32)
+        stacked[: len(members)] = [features[m] for m in members]
+        yield name, members, stacked, (np.arange(look.FRAMES) < len(members)).astype(np.float32)
+
+
+def write(models, folder, curve):
+    """Draws the pictures anew and writes what both graphs say of them as decoded from their JPEG bytes."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    backbone, head = extract.session(models / "backbone.onnx"), extract.session(models / "look.onnx")
+    features = {}
+    for name, picture in drawn():
+        picture.save(folder / f"{name}.jpg", "JPEG", quality=88)
+        features[name] = pictures.features(backbone, [Image.open(folder / f"{name}.jpg")])[0]
+    told = {"note": "made by training/frame/train.py; pictures are drawn", "tolerance": TOLERANCE, "features": {}, "looks": {}}
+    for name, row in features.items():
+        told["features"][f"{name}.jpg"] = [round(float(v), 6) for v in row[:16]]
+    for name, members, stacked, present in looks_of(features):
+        raw = float(head.run(None, {"features": stacked[None], "present": present[None]})[0][0, 0])
+        score = float(np.interp(raw, curve[:, 0], curve[:, 1]))
+        told["looks"][name] = {"pictures": [f"{m}.jpg" for m in members], "raw": round(raw, 6), "violence": round(score, 6)}
+    (folder / "expected.json").write_text(json.dumps(told, indent=1) + "\n")
+
+
+def check(models, looks, described, head):
+    """Raises unless the graph equals the head that was measured, whatever the batch and the padding."""
+    rows = np.random.default_rng(2).permutation(len(looks.item))[:64]
+    feed = {"features": looks.features[rows], "present": looks.present[rows]}
+    session = extract.session(models / "look.onnx")
+    whole = session.run(None, feed)[0]
+    assert np.abs(whole[:, 0] - head.scores(described[rows])).max() < 1e-4, "the graph is not the head"
+    for size in (2, 7):
+        for at in range(0, 56, size):
+            part = session.run(None, {k: v[at : at + size] for k, v in feed.items()})[0]
+            assert (part == whole[at : at + size]).all(), f"a score depends on the batch ({size})"
+    padded = {k: v.copy() for k, v in feed.items()}
+    padded["features"][padded["present"] == 0] = 3.0
+    assert (session.run(None, padded)[0] == whole).all(), "a score depends on the padding"
+    odd = {"features": np.full((2, 8, 1280), -1e3, np.float32), "present": np.zeros((2, 8), np.float32)}
+    assert np.isfinite(session.run(None, odd)[0]).all(), "a score is not finite"

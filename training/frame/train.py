@@ -1,0 +1,161 @@
+"""Trains Vigie's frame model from raw data to ONNX: `python training/frame/train.py`.
+
+In: the data folder (VIGIE_DATA, else ../shared/data beside the checkout) and the pinned packages. Out, in models/frame/:
+backbone.onnx, look.onnx, README.md (the card) and the entry in models/manifest.toml; and tests/fixtures/frame_parity/.
+"""
+
+import hashlib
+import json
+import os
+import sys
+import tomllib
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import onnx
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import backbone
+import card
+import evaluate
+import extract
+import look
+from manifest import update_entry
+import parity
+import sets
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+DATA = Path(os.environ.get("VIGIE_DATA", CHECKOUT / "../shared/data"))
+OUT = CHECKOUT / "models/frame"
+VERSION = "0.1.0"
+
+
+def tabulate(items, looks, seed=3):
+    """Looks as a table, with a shorter look cut out of each whole one: one picture, or three to six."""
+    rng, features, present, source = np.random.default_rng(seed), [], [], []
+    for row in np.flatnonzero(looks.present.sum(1) == look.FRAMES):
+        count = 1 if rng.random() < 0.4 else int(rng.integers(3, 7))
+        first = int(rng.integers(0, look.FRAMES + 1 - count))
+        part = np.zeros_like(looks.features[row])
+        part[:count] = looks.features[row, first : first + count]
+        features.append(part)
+        present.append((np.arange(look.FRAMES) < count).astype(np.float32))
+        source.append(row)
+    described = [look.describe(looks.features, looks.present), look.describe(np.array(features), np.array(present))]
+    of = [items[k] for k in np.concatenate([looks.item, looks.item[source]])]
+    column = lambda name: np.array([getattr(item, name) for item in of])
+    return SimpleNamespace(
+        described=np.concatenate(described),
+        variant=np.concatenate([looks.variant, np.full(len(source), "short")]),
+        label=column("violent"),
+        place=column("place"),
+        group=column("group"),
+        trust=column("weight"),
+        clip=column("clip"),
+        usable=column("train") & ~column("reserved"),
+        reserved=column("reserved"),
+        folder=np.array([str(item.path.parent.relative_to(DATA)) for item in of]),
+    )
+
+
+def measure(table):
+    """The head, its calibration and every number of the card."""
+    usable, plain = table.usable, table.variant == "plain"
+    fold = evaluate.out_of_fold(table, usable)
+    mix = usable & plain & (table.place != "hockey")
+    weight = np.zeros(len(mix))
+    for label in (0, 1):
+        for place in set(table.place[mix & (table.label == label)]):
+            rows = mix & (table.label == label) & (table.place == place)
+            _, group, size = np.unique(table.group[rows], return_inverse=True, return_counts=True)
+            weight[rows] = (1 / size[group]) / (1 / size[group]).sum()
+        weight[mix & (table.label == label)] /= weight[mix & (table.label == label)].sum()
+    slope, offset = evaluate.platt(fold[mix], table.label[mix], weight[mix])
+    strict = evaluate.decision(fold, table, mix, slope, offset)
+    curve = evaluate.points(slope, strict)
+    numbers = {"platt": [slope, offset, strict], "auc": {}, "auc_unseen_place": {}, "recall": {}, "false": {}, "recall_unseen_place": {}, "false_unseen_place": {}}
+
+    def told(rows, logit, auc, recall, false):
+        label, group, hit = table.label[rows], table.group[rows], evaluate.apply(curve, logit) >= 0.5
+        place = table.place[rows][0]
+        if 0 < label.sum() < len(label):
+            numbers[auc][place] = evaluate.interval(evaluate.auc(label, logit), group)
+        for name, chosen in ((recall, label == 1), (false, label == 0)):
+            if chosen.any():
+                value = evaluate.interval(evaluate.share(hit[chosen]), group[chosen])
+                numbers[name][place] = (*value, int(chosen.sum()), len(set(group[chosen])))
+
+    for place in sorted(set(table.place)):
+        rows = usable & plain & (table.place == place)
+        told(rows, fold[rows], "auc", "recall", "false")
+        unseen = evaluate.left_out(table, usable, place)[rows[table.place == place]]
+        told(rows, unseen, "auc_unseen_place", "recall_unseen_place", "false_unseen_place")
+    motion = table.described[:, 2 * look.WIDTH :].sum(1)
+    numbers["auc_motion_alone"] = {}
+    for place in numbers["auc"]:
+        rows = usable & plain & table.clip & (table.place == place)
+        if 0 < table.label[rows].sum() < rows.sum():
+            measured = evaluate.auc(table.label[rows], motion[rows])
+            numbers["auc_motion_alone"][place] = evaluate.interval(measured, table.group[rows])
+    numbers["looks"], numbers["trained"] = len(table.label), int(usable.sum())
+    numbers["false_by_folder"] = {}
+    for folder in sorted(set(table.folder[usable & plain & (table.label == 0)])):
+        rows = usable & plain & (table.label == 0) & (table.folder == folder)
+        numbers["false_by_folder"][folder] = (float((evaluate.apply(curve, fold[rows]) >= 0.5).mean()), int(rows.sum()))
+    moving = usable & (table.variant == "shaken") & np.isin(table.place, ["innocent", "sports"])
+    numbers["false_shaken"] = evaluate.interval(
+        evaluate.share(evaluate.apply(curve, fold[moving]) >= 0.5), table.group[moving]
+    )
+    head = evaluate.fitted(table, usable)
+    for name, chosen in (("reserved", table.reserved), ("measured_only", ~table.usable & ~table.reserved)):
+        for place in sorted(set(table.place[chosen & plain])):
+            for label in (0, 1):
+                rows = chosen & plain & (table.place == place) & (table.label == label)
+                if rows.any():
+                    score = evaluate.apply(curve, head.logits(table.described[rows]))
+                    numbers[f"{name}/{place}/{label}"] = (float((score >= 0.5).mean()), float(np.median(score)), int(rows.sum()))
+    return head, curve, numbers
+
+
+def entry(curve):
+    """The manifest's entry of this model, as TOML."""
+    digest = lambda name: hashlib.sha256((OUT / name).read_bytes()).hexdigest()
+    pairs = ", ".join(f"[{x:.6g}, {y:.4g}]" for x, y in curve)
+    return f"""[[model]]
+name = "frame"
+version = "{VERSION}"
+kind = "image"
+file = "frame/backbone.onnx"
+sha256 = "{digest('backbone.onnx')}"
+licence = "Apache-2.0"
+card = "frame/README.md"
+preprocess = {{ type = "rgb", width = 224, height = 224, fit = "stretch", mean = [127.0, 127.0, 127.0], std = [128.0, 128.0, 128.0] }}
+inputs = [ {{ name = "pixels", type = "f32", shape = ["batch", 3, 224, 224] }} ]
+outputs = [ {{ name = "features", type = "f32", shape = ["batch", 1280] }} ]
+look = {{ file = "frame/look.onnx", sha256 = "{digest('look.onnx')}", frames = 8, inputs = [ {{ name = "features", type = "f32", shape = ["batch", 8, 1280] }}, {{ name = "present", type = "f32", shape = ["batch", 8] }} ], outputs = [ {{ name = "scores", type = "f32", shape = ["batch", 1], labels = ["violence"] }} ] }}
+calibration = {{ violence = [{pairs}] }}
+"""
+
+
+def main():
+    if not DATA.is_dir():
+        raise SystemExit(f"no data folder at {DATA}: set VIGIE_DATA")
+    OUT.mkdir(parents=True, exist_ok=True)
+    onnx.save(backbone.build(backbone.state_dict(backbone.weight_bytes())), OUT / "backbone.onnx")
+    items = sets.items(DATA)
+    looks = extract.extract(items, DATA, OUT / "backbone.onnx", CHECKOUT / ".cache/frame")
+    table = tabulate(items, looks)
+    print(f"{len(table.label)} looks of {len(items)} sources; measuring", file=sys.stderr)
+    head, curve, numbers = measure(table)
+    onnx.save(look.build(head), OUT / "look.onnx")
+    update_entry(tomllib.loads(entry(curve))["model"][0])
+    (CHECKOUT / ".cache/frame/numbers.json").write_text(json.dumps(numbers, indent=1))
+    parity.write(OUT, CHECKOUT / "tests/fixtures/frame_parity", curve)
+    (OUT / "README.md").write_text(card.text(numbers, VERSION))
+    parity.check(OUT, looks, table.described, head)
+
+
+if __name__ == "__main__":
+    main()
