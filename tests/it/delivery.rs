@@ -28,11 +28,14 @@ use crate::store::{AT, change};
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const SOURCE: &str = "https://vigie.test/instance";
 
+/// A status, and the header that goes with it.
+type Said = (u16, Option<&'static str>);
+
 /// A receiver that answers as it was told, 200 when nothing is left to say, and keeps what came.
 #[derive(Clone, Default)]
 struct Receiver {
     seen: Arc<Mutex<Vec<(HeaderMap, Bytes, StatusCode)>>>,
-    script: Arc<Mutex<VecDeque<(u16, Option<&'static str>)>>>,
+    script: Arc<Mutex<VecDeque<Said>>>,
     /// Bodies that are always refused.
     poison: Arc<Mutex<Option<&'static str>>>,
     elsewhere: Arc<Mutex<u32>>,

@@ -28,7 +28,7 @@ pub fn change(n: u32, revision: u32, level: Level, state: State) -> Change {
     let alert = Alert {
         id: Uuid::from_u128(u128::from(n) + 1),
         revision,
-        channel: ChannelId::new(if n % 2 == 0 { "kick:even" } else { "kick:odd" }),
+        channel: ChannelId::new(if n.is_multiple_of(2) { "kick:even" } else { "kick:odd" }),
         url: None,
         title: None,
         category: None,
