@@ -20,3 +20,6 @@ mod sim;
 mod console;
 #[path = "it/dossier.rs"]
 mod dossier;
+
+#[path = "it/chat_parity.rs"]
+mod chat_parity;
