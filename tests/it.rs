@@ -1,5 +1,11 @@
 //! The integration tests, one module a file, in one binary so that the crate is linked once.
 
+#[path = "it/delivery.rs"]
+mod delivery;
+#[path = "it/evidence.rs"]
+mod evidence;
+#[path = "it/store.rs"]
+mod store;
 #[path = "it/config.rs"]
 mod config;
 #[path = "it/feed.rs"]
