@@ -1,6 +1,11 @@
 //! The `cli` room: one file per subcommand; `daemon` wires the rooms together.
 
 mod commit;
+mod control;
+mod daemon;
+mod desk;
+mod draft;
+mod observe;
 mod engine;
 mod shard;
 mod intake;
