@@ -226,6 +226,7 @@ pub struct LegalBasis {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Emergency {
     pub number: String,
+    pub title: String,
     pub words: String,
     pub calls: Vec<EmergencyCall>,
     pub calls_words: String,

@@ -293,7 +293,7 @@ async fn one_alert_tells_what_why_and_what_to_do() {
     let house = house(Fake::new("en")).await;
     let html = house.page(&format!("/alerts/{}", id())).await;
     for told in [
-        "On le_salon, live for 298 hours without a break, a person&#39;s life may be in danger now: 5 different people wrote within 2 minutes that someone is in danger and nothing in the picture moved for 95 seconds after strong motion.",
+        "On le_salon, live for 298 hours without a break, a person&#39;s life may be in danger now: 5 different people wrote within 2 minutes that someone is in danger, and nothing in the picture moved for 95 seconds after strong motion.",
         "Threat to life",
         "is taking place",
         "<strong>112</strong>",

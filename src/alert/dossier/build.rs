@@ -159,6 +159,7 @@ impl Builder<'_> {
         };
         Emergency {
             number: number.to_owned(),
+            title: self.words.t_args("d-h-emergency", &[("number", number.into())]),
             words: self.words.t_args(key, &[("number", number.into())]),
             calls: self.from.calls.to_vec(),
             calls_words,
