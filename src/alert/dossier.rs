@@ -18,6 +18,7 @@ use super::words::Words;
 
 mod build;
 mod page;
+mod record;
 
 pub use page::{CSS, Style};
 

@@ -243,6 +243,7 @@ fn every_key_that_is_asked_for_exists() {
         include_str!("../../../templates/error.html"),
         include_str!("../../../templates/dossier.html"),
         include_str!("../dossier/build.rs"),
+        include_str!("../dossier/record.rs"),
         include_str!("../../console/alert_view.rs"),
         include_str!("../../console/pages.rs"),
         include_str!("../../console/chart.rs"),
