@@ -1,13 +1,15 @@
 //! The integration tests, one module a file, in one binary so that the crate is linked once.
 
-#[path = "it/delivery.rs"]
-mod delivery;
-#[path = "it/evidence.rs"]
-mod evidence;
-#[path = "it/store.rs"]
-mod store;
 #[path = "it/config.rs"]
 mod config;
+#[path = "it/console.rs"]
+mod console;
+#[path = "it/delivery.rs"]
+mod delivery;
+#[path = "it/dossier.rs"]
+mod dossier;
+#[path = "it/evidence.rs"]
+mod evidence;
 #[path = "it/feed.rs"]
 mod feed;
 #[path = "it/monitoring.rs"]
@@ -16,10 +18,8 @@ mod monitoring;
 mod peers;
 #[path = "it/sim.rs"]
 mod sim;
-#[path = "it/console.rs"]
-mod console;
-#[path = "it/dossier.rs"]
-mod dossier;
+#[path = "it/store.rs"]
+mod store;
 
 #[path = "it/chat_parity.rs"]
 mod chat_parity;

@@ -28,10 +28,18 @@ pub enum ToCommitter {
         received: Timestamp,
         decided: Option<(Decision, Option<u32>, oneshot::Sender<Option<Change>>)>,
     },
-    Act { channel: ChannelId, level: Level, pieces: Vec<Piece>, request: Digest },
+    Act {
+        channel: ChannelId,
+        level: Level,
+        pieces: Vec<Piece>,
+        request: Digest,
+    },
     Samples(Vec<Sample>),
     Identities(Vec<(UserKey, Vec<u8>)>),
-    Part { barrier: Arc<Barrier>, channels: Vec<(ChannelId, Vec<u8>)> },
+    Part {
+        barrier: Arc<Barrier>,
+        channels: Vec<(ChannelId, Vec<u8>)>,
+    },
 }
 
 /// See the module.
@@ -130,20 +138,33 @@ impl Committer {
     }
 
     /// Writes pieces to the vault, off the runtime; a disk that cannot write is tried again.
-    async fn keep(&self, channel: ChannelId, level: Level, pieces: Vec<Piece>, why: Why) -> Vec<EvidenceRow> {
+    async fn keep(
+        &self,
+        channel: ChannelId,
+        level: Level,
+        pieces: Vec<Piece>,
+        why: Why,
+    ) -> Vec<EvidenceRow> {
         let mut wait = Duration::from_millis(200);
         loop {
-            let (evidence, channel, pieces) = (self.evidence.clone(), channel.clone(), pieces.clone());
-            let kept = tokio::task::spawn_blocking(move || evidence.keep(&channel, level, &pieces, why)).await;
+            let (evidence, channel, pieces) =
+                (self.evidence.clone(), channel.clone(), pieces.clone());
+            let kept =
+                tokio::task::spawn_blocking(move || evidence.keep(&channel, level, &pieces, why))
+                    .await;
             match kept {
                 Ok(Ok(kept)) => {
                     if !kept.missing.is_empty() {
-                        tracing::debug!(missing = kept.missing.len(), "cited evidence is no longer there");
+                        tracing::debug!(
+                            missing = kept.missing.len(),
+                            "cited evidence is no longer there"
+                        );
                     }
                     return kept.rows;
                 }
                 Ok(Err(error)) => {
-                    self.health.set(Component::Store, Status::Degraded(format!("evidence: {error}")));
+                    self.health
+                        .set(Component::Store, Status::Degraded(format!("evidence: {error}")));
                     tracing::error!(%error, "evidence cannot be written; the alert waits for it no longer than 2 s");
                     if wait > Duration::from_secs(1) {
                         return Vec::new();

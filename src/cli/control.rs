@@ -128,7 +128,13 @@ impl Hands {
         }
     }
 
-    async fn decide(&self, id: &str, kind: DecisionKind, act: Act, caller: Caller) -> Result<Box<Alert>, ActError> {
+    async fn decide(
+        &self,
+        id: &str,
+        kind: DecisionKind,
+        act: Act,
+        caller: Caller,
+    ) -> Result<Box<Alert>, ActError> {
         let change = find(&self.store, id).await?;
         let channel = change.alert.channel.clone();
         let decision = decision(&change, kind, &act)?;
@@ -185,7 +191,8 @@ pub async fn find(store: &Store, id: &str) -> Result<Change, ActError> {
         return Err(unknown());
     }
     let page = store.alerts(&AlertFilter { limit: 500, ..AlertFilter::default() }).await?;
-    let mut found = page.items.into_iter().filter(|stored| stored.change.alert.id.to_string().starts_with(id));
+    let mut found =
+        page.items.into_iter().filter(|stored| stored.change.alert.id.to_string().starts_with(id));
     let first = found.next().ok_or_else(unknown)?;
     if found.next().is_some() {
         return Err(ActError::Ambiguous(id.to_owned()));
@@ -194,7 +201,12 @@ pub async fn find(store: &Store, id: &str) -> Result<Change, ActError> {
 }
 
 /// `vigie ack|close`: through the daemon's socket if one runs, else on the store itself.
-pub async fn act(config: &Config, id: &str, kind: DecisionKind, act: &Act) -> Result<Alert, ActError> {
+pub async fn act(
+    config: &Config,
+    id: &str,
+    kind: DecisionKind,
+    act: &Act,
+) -> Result<Alert, ActError> {
     let socket = config.store.dir.join(SOCKET);
     match UnixStream::connect(&socket).await {
         Ok(stream) => by_socket(stream, id, kind, act).await,
@@ -202,14 +214,20 @@ pub async fn act(config: &Config, id: &str, kind: DecisionKind, act: &Act) -> Re
     }
 }
 
-async fn by_socket(stream: UnixStream, id: &str, kind: DecisionKind, act: &Act) -> Result<Alert, ActError> {
+async fn by_socket(
+    stream: UnixStream,
+    id: &str,
+    kind: DecisionKind,
+    act: &Act,
+) -> Result<Alert, ActError> {
     let verb = match kind {
         DecisionKind::Acknowledge => "acknowledge",
         DecisionKind::Close => "close",
     };
     // An `Act` holds two strings.
     let body = serde_json::to_vec(act).unwrap_or_default();
-    let (status, bytes) = request(stream, "POST", &format!("/api/v1/alerts/{id}/{verb}"), None, body).await?;
+    let (status, bytes) =
+        request(stream, "POST", &format!("/api/v1/alerts/{id}/{verb}"), None, body).await?;
     if status == 200 {
         return serde_json::from_slice(&bytes).map_err(|e| ActError::Answer(e.to_string()));
     }
@@ -246,7 +264,12 @@ pub async fn request(
     Ok((status, bytes.to_vec()))
 }
 
-async fn by_store(config: &Config, id: &str, kind: DecisionKind, act: &Act) -> Result<Alert, ActError> {
+async fn by_store(
+    config: &Config,
+    id: &str,
+    kind: DecisionKind,
+    act: &Act,
+) -> Result<Alert, ActError> {
     let store = Store::open(&config.store.dir).await?;
     let known = find(&store, id).await?;
     let channel = known.alert.channel.clone();
@@ -267,7 +290,8 @@ async fn by_store(config: &Config, id: &str, kind: DecisionKind, act: &Act) -> R
         return Err(ActError::Nothing(known.alert.state.name()));
     };
     store.append_decision(&decision, Some(uid())).await?;
-    let slot = engine.slot(&channel).and_then(|slot| serde_json::to_vec(slot).ok()).unwrap_or_default();
+    let slot =
+        engine.slot(&channel).and_then(|slot| serde_json::to_vec(slot).ok()).unwrap_or_default();
     let checkpoint = Checkpoint {
         channels: vec![(channel, slot)],
         removed: Vec::new(),
@@ -275,7 +299,8 @@ async fn by_store(config: &Config, id: &str, kind: DecisionKind, act: &Act) -> R
         config: checkpoint.config,
     };
     let sinks = super::daemon::sinks(config).unwrap_or_default();
-    let outbox = crate::delivery::rows_for(&change, &sinks, &setup::public_url(config), decision.at);
+    let outbox =
+        crate::delivery::rows_for(&change, &sinks, &setup::public_url(config), decision.at);
     let commit = Commit { change: change.clone(), outbox, evidence: Vec::new() };
     store.commit(&[commit], Some(&checkpoint)).await?;
     store.close().await;

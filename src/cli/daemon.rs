@@ -27,7 +27,8 @@ use crate::event::{ChannelId, Event, FeedItem, Keyer, Kind, Level, Timestamp, Un
 use crate::evidence::{Evidence, EvidenceOptions, Identity, IdentityKey};
 use crate::feed::{self, FeedEvent, FeedObserver, FeedReport, FromFeed, ToFeed};
 use crate::model::{
-    Door, Inference, InferenceOptions, LookJob, Looked, Message, MessageScores, Ready, Rejected, Scored,
+    Door, Inference, InferenceOptions, LookJob, Looked, Message, MessageScores, Ready, Rejected,
+    Scored,
 };
 use crate::store::journal::{Journal, JournalOptions};
 use crate::store::{FeedMark, Store};
@@ -69,7 +70,6 @@ pub struct Daemon {
     servers: tokio::task::JoinSet<()>,
     store: Store,
     drain: Duration,
-    pub health: Health,
 }
 
 /// Runs until SIGTERM or SIGINT; tells systemd.
@@ -90,7 +90,9 @@ pub async fn run(path: &Path) -> Result<(), DaemonError> {
 pub async fn wait_for_signal() {
     use tokio::signal::unix::{SignalKind, signal};
     // Registering a handler fails only where there is no signal driver, that is outside a runtime.
-    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+    let (Ok(mut term), Ok(mut int)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
         return;
     };
     tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
@@ -105,14 +107,18 @@ impl Daemon {
         let manifest = {
             let config = config.clone();
             let loaded = tokio::task::spawn_blocking(move || setup::models(&config)).await;
-            loaded.map_err(|e| io("loading models", std::io::Error::other(e)))?.map_err(SetupError::from)?
+            loaded
+                .map_err(|e| io("loading models", std::io::Error::other(e)))?
+                .map_err(SetupError::from)?
         };
         let dir = config.store.dir.clone();
         std::fs::create_dir_all(&dir).map_err(|e| io(&format!("{}", dir.display()), e))?;
         let store = Store::open(&dir).await?;
-        let keyer = Keyer::new(config::credential_or_create("user-key", &dir)?.0.expose().as_bytes());
-        let sealer =
-            IdentityKey::new(config::credential_or_create("identity-key", &dir)?.0.expose().as_bytes());
+        let keyer =
+            Keyer::new(config::credential_or_create("user-key", &dir)?.0.expose().as_bytes());
+        let sealer = IdentityKey::new(
+            config::credential_or_create("identity-key", &dir)?.0.expose().as_bytes(),
+        );
         let evidence = Arc::new(Evidence::open(
             &dir,
             EvidenceOptions {
@@ -145,9 +151,12 @@ impl Daemon {
                 ..InferenceOptions::default()
             };
             let (manifest, counts) = (manifest.clone(), InferenceCounts::new(&metrics, &manifest));
-            let started =
-                tokio::task::spawn_blocking(move || Inference::start(&manifest, options, Arc::new(counts))).await;
-            let inference = started.map_err(|e| io("starting inference", std::io::Error::other(e)))?;
+            let started = tokio::task::spawn_blocking(move || {
+                Inference::start(&manifest, options, Arc::new(counts))
+            })
+            .await;
+            let inference =
+                started.map_err(|e| io("starting inference", std::io::Error::other(e)))?;
             Arc::new(inference.map_err(SetupError::from)?)
         };
         health.set(Component::Models, Status::Up);
@@ -190,7 +199,8 @@ impl Daemon {
             .map(|feed| if feed.clock() == Clock::Data { FeedClock::Data } else { FeedClock::Live })
             .collect();
         let most = NonZeroUsize::new(config.limits.channels).unwrap_or(NonZeroUsize::MIN);
-        let door = Door::new(most, setup::categories(&config), Arc::new(config.currency.table.rates()));
+        let door =
+            Door::new(most, setup::categories(&config), Arc::new(config.currency.table.rates()));
         let mut intake = Intake::new(door, &clocks);
         let mut engine = setup::engine(&config, &manifest)?;
         for (channel, bytes) in &checkpoint.channels {
@@ -200,10 +210,13 @@ impl Daemon {
                     intake.door.restore(channel, stream.setting, stream.language.as_deref());
                     engine.restore(channel.clone(), slot);
                 }
-                Err(error) => tracing::error!(%error, "a channel's checkpoint cannot be read; it starts anew"),
+                Err(error) => {
+                    tracing::error!(%error, "a channel's checkpoint cannot be read; it starts anew")
+                }
             }
         }
-        let rules = config.rules.iter().map(|rule| metrics.rule(&rule.name, rule.mode.name())).collect();
+        let rules =
+            config.rules.iter().map(|rule| metrics.rule(&rule.name, rule.mode.name())).collect();
         let (samples_tx, samples) = mpsc::channel(1024);
         let floors = config.clone();
         let wiring = Wiring {
@@ -241,7 +254,18 @@ impl Daemon {
             let resume = mark.and_then(|mark| mark.cursor.as_deref()).map(Into::into);
             let (control, inbox) = mpsc::channel(256);
             controls.push(control);
-            spawn_feed(&mut feeds, place, feed, &config, resume, &keyer, out.clone(), inbox, observer.clone(), &stop)?;
+            spawn_feed(
+                &mut feeds,
+                place,
+                feed,
+                &config,
+                resume,
+                &keyer,
+                out.clone(),
+                inbox,
+                observer.clone(),
+                &stop,
+            )?;
         }
         drop(out);
         let task = IntakeTask {
@@ -253,14 +277,20 @@ impl Daemon {
             evidence: evidence.clone(),
             rows: rows.clone(),
             sealer,
-            sealed: LruCache::new(NonZeroUsize::new(config.limits.users).unwrap_or(NonZeroUsize::MIN)),
+            sealed: LruCache::new(
+                NonZeroUsize::new(config.limits.users).unwrap_or(NonZeroUsize::MIN),
+            ),
             new_identities: Vec::new(),
             controls,
             metrics: metrics.clone(),
             health: health.clone(),
             observer,
             states: config.feeds.iter().map(|_| FeedState::default()).collect(),
-            cursors: checkpoint.feeds.iter().filter_map(|m| Some((m.feed.clone(), m.cursor.clone()?))).collect(),
+            cursors: checkpoint
+                .feeds
+                .iter()
+                .filter_map(|m| Some((m.feed.clone(), m.cursor.clone()?)))
+                .collect(),
             seq: 0,
             out: Vec::new(),
         };
@@ -282,7 +312,11 @@ impl Daemon {
             config: path.display().to_string(),
             hosts: host_of(&config.server.public_url).into_iter().collect(),
             zone: super::draft::zone(),
-            banner: if config.alerts.mode == Mode::Shadow { "SHADOW".into() } else { String::new() },
+            banner: if config.alerts.mode == Mode::Shadow {
+                "SHADOW".into()
+            } else {
+                String::new()
+            },
         };
         let listener = bind(&config.server.listen).await?;
         let address = listener.local_addr().map_err(|e| io("listening", e))?;
@@ -298,13 +332,25 @@ impl Daemon {
 
         let shards = vec![(to_shard, thread)];
         let drain = config.server.drain.0;
-        Ok(Self { address, stop, feeds, intake, shards, committer, delivery, servers, store, drain, health })
+        Ok(Self {
+            address,
+            stop,
+            feeds,
+            intake,
+            shards,
+            committer,
+            delivery,
+            servers,
+            store,
+            drain,
+        })
     }
 
     /// Stops in flow order within the config's deadline: feeds, intake, shards, committer, sinks.
     pub async fn stop(mut self) {
         let deadline = Instant::now() + self.drain;
-        let left = || deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(100));
+        let left =
+            || deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(100));
         self.stop.cancel();
         let feeds = async { while self.feeds.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(left(), feeds).await;
@@ -315,7 +361,9 @@ impl Daemon {
         for (sender, thread) in self.shards.drain(..) {
             let _ = tokio::time::timeout(left(), sender.send(ToShard::Stop)).await;
             drop(sender);
-            let _ = tokio::time::timeout(left(), tokio::task::spawn_blocking(move || thread.join())).await;
+            let _ =
+                tokio::time::timeout(left(), tokio::task::spawn_blocking(move || thread.join()))
+                    .await;
         }
         self.servers.shutdown().await;
         if tokio::time::timeout(left(), &mut self.committer).await.is_err() {
@@ -380,9 +428,15 @@ pub fn sinks(config: &Config) -> Result<Vec<SinkOptions>, DaemonError> {
                     Some(secret) => config::credential(&secret.credential)?.expose().to_owned(),
                     None => String::new(),
                 };
-                SinkKind::Webhook { url: sink.url.clone(), secret: Secret::new(secret), timeout: sink.timeout.0 }
+                SinkKind::Webhook {
+                    url: sink.url.clone(),
+                    secret: Secret::new(secret),
+                    timeout: sink.timeout.0,
+                }
             }
-            config::SinkKind::Jsonl => SinkKind::Jsonl { path: sink.path.clone().unwrap_or_default() },
+            config::SinkKind::Jsonl => {
+                SinkKind::Jsonl { path: sink.path.clone().unwrap_or_default() }
+            }
             config::SinkKind::Alertmanager => {
                 tracing::warn!(sink = %sink.name, "alertmanager sinks are not served by this version");
                 continue;
@@ -435,12 +489,16 @@ fn spawn_feed(
                 message_limit: config.limits.message.0 as usize,
                 insecure: feed.insecure,
             };
-            feeds.spawn(feed::websocket::run(place, options, resume, keyer, out, control, observer, stop));
+            feeds.spawn(feed::websocket::run(
+                place, options, resume, keyer, out, control, observer, stop,
+            ));
         }
         FeedKind::Recording => {
             let path = feed.path.clone().unwrap_or_default();
             let options = feed::RecordingOptions { path, speed: feed.speed };
-            feeds.spawn(feed::recording::run(place, options, resume, keyer, out, control, observer, stop));
+            feeds.spawn(feed::recording::run(
+                place, options, resume, keyer, out, control, observer, stop,
+            ));
         }
     }
     Ok(())
@@ -462,9 +520,14 @@ fn housekeeping(
             tokio::select! { _ = every.tick() => {}, () = stop.cancelled() => return }
             let mut counts = [0usize; 5];
             rows.read().values().for_each(|row| counts[row.level as usize] += 1);
-            Level::ALL.iter().zip(counts).for_each(|(level, count)| metrics.set_channels(*level, count));
+            Level::ALL
+                .iter()
+                .zip(counts)
+                .for_each(|(level, count)| metrics.set_channels(*level, count));
             if let Ok(pending) = store.pending_counts().await {
-                pending.iter().for_each(|(sink, count)| metrics.set_outbox_pending(sink, *count as usize));
+                pending
+                    .iter()
+                    .for_each(|(sink, count)| metrics.set_outbox_pending(sink, *count as usize));
             }
             if swept.is_none_or(|then| then.elapsed() > Duration::from_secs(600)) {
                 swept = Some(Instant::now());
@@ -608,7 +671,9 @@ impl IntakeTask {
             FeedItem::Event(event) => Some((event.kind(), event.at)),
             _ => None,
         };
-        if let (FeedItem::Cursor(cursor), Some(known)) = (&item, self.config.feeds.get(usize::from(feed))) {
+        if let (FeedItem::Cursor(cursor), Some(known)) =
+            (&item, self.config.feeds.get(usize::from(feed)))
+        {
             self.cursors.insert(known.name.clone(), cursor.to_string());
         }
         let mut out = std::mem::take(&mut self.out);
@@ -621,7 +686,10 @@ impl IntakeTask {
             {
                 fresh.push((user.key, sealer.seal(&user.key, &identity)));
             }
-            let level = rows.read().get(&event.channel).map_or(Level::None, |row| row.level.max(row.level_floor));
+            let level = rows
+                .read()
+                .get(&event.channel)
+                .map_or(Level::None, |row| row.level.max(row.level_floor));
             evidence.offer_event(event, level);
         };
         let outcome = self.intake.item(feed, item, received, &mut out, &mut seen);
@@ -654,8 +722,10 @@ impl IntakeTask {
         self.seq += 1;
         let seq = self.seq;
         match admission {
-            Admission::Seconds { feed, from, to } => self.tell(ToShard::Seconds { feed, from, to }).await,
-            Admission::Gap { gap, .. } => self.tell(ToShard::Gap { gap }).await,
+            Admission::Seconds { feed, from, to } => {
+                self.tell(ToShard::Seconds { feed, from, to }).await
+            }
+            Admission::Gap(gap) => self.tell(ToShard::Gap { gap }).await,
             Admission::Ready(Ready::Event { admitted, message }) => {
                 let channel = admitted.event.channel.clone();
                 let kind = admitted.event.kind();
@@ -666,7 +736,16 @@ impl IntakeTask {
                 }
             }
             Admission::Ready(Ready::Look { channel, at, id, frames, pictures, identical }) => {
-                let look = ToShard::Look { feed, seq, channel: channel.clone(), at, id, frames, identical, received };
+                let look = ToShard::Look {
+                    feed,
+                    seq,
+                    channel: channel.clone(),
+                    at,
+                    id,
+                    frames,
+                    identical,
+                    received,
+                };
                 self.tell(look).await;
                 self.look(channel, seq, LookJob { pictures }, feed).await;
             }
@@ -674,7 +753,14 @@ impl IntakeTask {
     }
 
     /// Queues a message; while the queue is full chat waits a little and is then shed, what is paid waits for room.
-    async fn score(&mut self, channel: ChannelId, seq: u64, message: Message, kind: Kind, feed: u16) {
+    async fn score(
+        &mut self,
+        channel: ChannelId,
+        seq: u64,
+        message: Message,
+        kind: Kind,
+        feed: u16,
+    ) {
         let waits = kind != Kind::Chat || self.intake.clock(feed) == FeedClock::Data;
         let since = Instant::now();
         let mut message = message;
@@ -723,7 +809,8 @@ impl IntakeTask {
                 continue;
             }
             let state = &mut self.states[place];
-            let settled = state.connected.is_some_and(|since| since.elapsed() >= Duration::from_secs(5));
+            let settled =
+                state.connected.is_some_and(|since| since.elapsed() >= Duration::from_secs(5));
             match state.before {
                 Some((then, newest)) if then.elapsed() >= Duration::from_secs(5) => {
                     // A backlog: the newest time gains more than the clock does.

@@ -36,8 +36,9 @@ pub struct DemoOptions {
 pub async fn run(options: DemoOptions) -> Result<(), String> {
     let now = Timestamp(jiff::Timestamp::now().as_millisecond());
     let names = sim::Scenario::names().join(", ");
-    let scenario = sim::Scenario::by_name(&options.scenario)
-        .ok_or_else(|| format!("there is no scenario `{}`; there are: {names}", options.scenario))?;
+    let scenario = sim::Scenario::by_name(&options.scenario).ok_or_else(|| {
+        format!("there is no scenario `{}`; there are: {names}", options.scenario)
+    })?;
     let length = scenario.end().since(scenario.start());
     let scenario = scenario.starting(now.plus_ms(-length));
     let (state, temporary) = state_folder(options.state.as_deref())?;
@@ -48,7 +49,8 @@ pub async fn run(options: DemoOptions) -> Result<(), String> {
     let secret = secret();
     let (told, mut alerts) = mpsc::channel(64);
     let platform_url = format!("ws://{}", address(&platform)?);
-    let receiver = sim::Receiver::start(receiver, &secret, told, stop.clone()).map_err(|e| e.to_string())?;
+    let receiver =
+        sim::Receiver::start(receiver, &secret, told, stop.clone()).map_err(|e| e.to_string())?;
     let page = page_address(options.port).await?;
     let config = state.join("demo.toml");
     write_config(&config, &page, &platform_url, &receiver.url())?;
@@ -101,7 +103,9 @@ pub async fn run(options: DemoOptions) -> Result<(), String> {
     };
     terminate(&mut daemon);
     stop.cancel();
-    while let Ok(Some(event)) = tokio::time::timeout(Duration::from_millis(200), alerts.recv()).await {
+    while let Ok(Some(event)) =
+        tokio::time::timeout(Duration::from_millis(200), alerts.recv()).await
+    {
         say(&words.tell(&event));
     }
     serving.abort();
@@ -139,7 +143,9 @@ fn state_folder(asked: Option<&Path>) -> Result<(PathBuf, bool), String> {
 }
 
 async fn listen(port: u16) -> Result<TcpListener, String> {
-    TcpListener::bind(("127.0.0.1", port)).await.map_err(|e| format!("listening on port {port}: {e}"))
+    TcpListener::bind(("127.0.0.1", port))
+        .await
+        .map_err(|e| format!("listening on port {port}: {e}"))
 }
 
 fn address(listener: &TcpListener) -> Result<String, String> {
@@ -190,7 +196,10 @@ fn start_daemon(config: &Path, state: &Path, secret: &str) -> Result<Child, Stri
 
 async fn wait_until_ready(page: &str, daemon: &mut Child) -> Result<(), String> {
     let url = format!("http://{page}/readyz");
-    let client = reqwest::Client::builder().timeout(Duration::from_secs(2)).build().map_err(|e| e.to_string())?;
+    let client = reqwest::Client::builder()
+        .timeout(Duration::from_secs(2))
+        .build()
+        .map_err(|e| e.to_string())?;
     let until = Instant::now() + READY_WITHIN;
     while Instant::now() < until {
         if let Ok(Some(status)) = daemon.try_wait() {

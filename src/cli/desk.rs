@@ -83,16 +83,17 @@ impl Desk for HouseDesk {
             if samples.is_empty() && !known {
                 return Ok(None);
             }
-            let point = |s: crate::store::Sample| TimelinePoint { at: s.at, level: s.level, values: s.signals };
+            let point = |s: crate::store::Sample| TimelinePoint {
+                at: s.at,
+                level: s.level,
+                values: s.signals,
+            };
             Ok(Some(samples.into_iter().map(point).collect()))
         }
         .boxed()
     }
 
-    fn evidence(
-        &self,
-        digest: Digest,
-    ) -> BoxFuture<'_, DeskResult<Option<(Bytes, EvidenceKind)>>> {
+    fn evidence(&self, digest: Digest) -> BoxFuture<'_, DeskResult<Option<(Bytes, EvidenceKind)>>> {
         async move {
             let rows = self.store.evidence(&digest).await.map_err(failed)?;
             let kind = rows.first().map(|piece| piece.row.kind);
@@ -108,11 +109,7 @@ impl Desk for HouseDesk {
         .boxed()
     }
 
-    fn dossier(
-        &self,
-        id: Uuid,
-        lang: &'static str,
-    ) -> BoxFuture<'_, DeskResult<Option<Dossier>>> {
+    fn dossier(&self, id: Uuid, lang: &'static str) -> BoxFuture<'_, DeskResult<Option<Dossier>>> {
         async move {
             let change = self.alert(id).await?;
             Ok(change.map(|change| draft(&self.config, &change, lang, clock())))

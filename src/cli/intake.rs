@@ -10,8 +10,12 @@ use crate::model::{Door, Ready};
 pub enum Admission {
     Ready(Ready),
     /// Whole seconds `from..=to` passed for the channels of the feed.
-    Seconds { feed: u16, from: i64, to: i64 },
-    Gap { feed: u16, gap: Gap },
+    Seconds {
+        feed: u16,
+        from: i64,
+        to: i64,
+    },
+    Gap(Gap),
 }
 
 /// Why an event did not get in.
@@ -75,7 +79,7 @@ impl Intake {
                 Outcome::Cursor
             }
             FeedItem::Gap(gap) => {
-                out.push(Admission::Gap { feed, gap });
+                out.push(Admission::Gap(gap));
                 Outcome::Gap
             }
             FeedItem::Event(mut event) => {
@@ -104,7 +108,9 @@ impl Intake {
     fn seconds(&mut self, feed: u16, at: Timestamp, out: &mut Vec<Admission>) {
         let Some(state) = self.feeds.get_mut(usize::from(feed)) else { return };
         let now = at.second();
-        let Some(newest) = state.second.replace(state.second.map_or(now, |s| s.max(now))) else { return };
+        let Some(newest) = state.second.replace(state.second.map_or(now, |s| s.max(now))) else {
+            return;
+        };
         let mut from = newest + 1;
         // A look closes at most 3 seconds after its first picture, so only the first few can close one.
         while from <= now && from <= newest + 4 && !self.door.looking().is_empty() {

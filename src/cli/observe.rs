@@ -59,7 +59,11 @@ pub struct InferenceCounts {
 impl InferenceCounts {
     pub fn new(metrics: &Metrics, manifest: &Manifest) -> Self {
         let name = |kind| manifest.of_kind(kind).next().map(|m| m.name.clone()).unwrap_or_default();
-        Self { metrics: metrics.clone(), text: name(ModelKind::Text), image: name(ModelKind::Image) }
+        Self {
+            metrics: metrics.clone(),
+            text: name(ModelKind::Text),
+            image: name(ModelKind::Image),
+        }
     }
 }
 
@@ -116,6 +120,9 @@ impl DeliveryObserver for SinkCounts {
 
     fn degraded(&self) -> Vec<String> {
         let parts = self.health.ready().degraded;
-        parts.iter().map(|part| format!("{} {}: {}", part.component, part.name, part.reason)).collect()
+        parts
+            .iter()
+            .map(|part| format!("{} {}: {}", part.component, part.name, part.reason))
+            .collect()
     }
 }

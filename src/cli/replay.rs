@@ -96,7 +96,7 @@ fn recordings(
     let manifest = setup::models(config).map_err(SetupError::from)?;
     let mut engine = setup::engine(config, &manifest)?;
     let inference = inference(&manifest, threads)?;
-    let readers = paths.iter().map(|path| recording::open(path)).collect::<Result<Vec<_>, _>>()?;
+    let readers = paths.iter().map(recording::open).collect::<Result<Vec<_>, _>>()?;
     // Merged by time, so the newest of all is the newest of each: one tick serves all channels.
     let door = Door::new(
         NonZeroUsize::new(config.limits.channels).unwrap_or(NonZeroUsize::MIN),
@@ -153,7 +153,7 @@ fn inference(manifest: &Manifest, threads: usize) -> Result<Inference, crate::mo
 fn wait_for(admission: Admission, inference: &Inference) -> Waiting {
     match admission {
         Admission::Seconds { from, to, .. } => Waiting::Seconds { from, to },
-        Admission::Gap { gap, .. } => Waiting::Gap(gap),
+        Admission::Gap(gap) => Waiting::Gap(gap),
         Admission::Ready(Ready::Event { admitted, message }) => {
             let scores = message.map(|message| {
                 let (reply, scores) = oneshot::channel();
@@ -193,7 +193,8 @@ fn submit(
 fn consume(next: Waiting, engine: &mut Engine, counts: &mut Counts, told: &mut dyn FnMut(&Change)) {
     match next {
         Waiting::Event { admitted, scores } => {
-            let scores = scores.map(|scores| scores.blocking_recv().unwrap_or(Err(Unscored::NoModel)));
+            let scores =
+                scores.map(|scores| scores.blocking_recv().unwrap_or(Err(Unscored::NoModel)));
             let entry = event_entry(admitted, scores);
             take(engine.consume(&entry), &entry.channel, counts, told);
         }
@@ -211,7 +212,8 @@ fn consume(next: Waiting, engine: &mut Engine, counts: &mut Counts, told: &mut d
                     break;
                 }
                 for channel in channels {
-                    let entry = Consumed { channel, at: Timestamp(second * 1000), fuel: Fuel::Tick };
+                    let entry =
+                        Consumed { channel, at: Timestamp(second * 1000), fuel: Fuel::Tick };
                     take(engine.consume(&entry), &entry.channel, counts, told);
                 }
             }
@@ -330,7 +332,9 @@ fn journal(
                 match serde_json::from_value::<Slot>(state) {
                     Ok(slot) => engine.restore(channel, slot),
                     Err(error) => {
-                        let what = format!("the state of a channel cannot be read ({error}); the journal is of another version");
+                        let what = format!(
+                            "the state of a channel cannot be read ({error}); the journal is of another version"
+                        );
                         return Err(ReplayError::Mixed(what));
                     }
                 }
@@ -380,7 +384,11 @@ pub fn line(change: &Change) -> String {
     let alert = &change.alert;
     format!(
         "{}  {:<12} {:<15} {}  {}",
-        alert.updated_at, change.kind.name(), alert.level_now.name(), alert.channel, alert.summary
+        alert.updated_at,
+        change.kind.name(),
+        alert.level_now.name(),
+        alert.channel,
+        alert.summary
     )
 }
 

@@ -17,8 +17,8 @@ use super::replay::{event_entry, gap_entries, look_entry};
 use crate::alert::{Change, EvidenceKind};
 use crate::console::{ChannelRow, Live};
 use crate::event::{
-    Admitted, ChannelId, Consumed, Decision, Digest, Fuel, Gap, Level, LookFrame, SampleRequest, Timestamp,
-    Unscored,
+    Admitted, ChannelId, Consumed, Decision, Digest, Fuel, Gap, Level, LookFrame, SampleRequest,
+    Timestamp, Unscored,
 };
 use crate::evidence::Piece;
 use crate::model::{Looked, MessageScores};
@@ -33,7 +33,13 @@ const ACT_LOOK_MS: i64 = 5 * 60_000;
 
 /// What a shard is told.
 pub enum ToShard {
-    Event { feed: u16, seq: u64, admitted: Admitted, scored: bool, received: Timestamp },
+    Event {
+        feed: u16,
+        seq: u64,
+        admitted: Admitted,
+        scored: bool,
+        received: Timestamp,
+    },
     Look {
         feed: u16,
         seq: u64,
@@ -44,14 +50,36 @@ pub enum ToShard {
         identical: bool,
         received: Timestamp,
     },
-    MessageScored { channel: ChannelId, seq: u64, scores: Result<MessageScores, Unscored> },
-    LookScored { channel: ChannelId, seq: u64, scores: Result<Looked, Unscored> },
-    Seconds { feed: u16, from: i64, to: i64 },
+    MessageScored {
+        channel: ChannelId,
+        seq: u64,
+        scores: Result<MessageScores, Unscored>,
+    },
+    LookScored {
+        channel: ChannelId,
+        seq: u64,
+        scores: Result<Looked, Unscored>,
+    },
+    Seconds {
+        feed: u16,
+        from: i64,
+        to: i64,
+    },
     /// A second passed on the daemon's clock, for channels of a connected, level live feed.
-    Tick { feed: u16, now: Timestamp },
-    Gap { gap: Gap },
+    Tick {
+        feed: u16,
+        now: Timestamp,
+    },
+    Gap {
+        gap: Gap,
+    },
     Barrier(Arc<Barrier>),
-    Decide { channel: ChannelId, decision: Decision, uid: Option<u32>, done: oneshot::Sender<Option<Change>> },
+    Decide {
+        channel: ChannelId,
+        decision: Decision,
+        uid: Option<u32>,
+        done: oneshot::Sender<Option<Change>>,
+    },
     Stop,
 }
 
@@ -138,7 +166,9 @@ impl Shard {
 
     /// Runs until told to stop or all senders are gone.
     pub fn run(mut self, mut inbox: mpsc::Receiver<ToShard>) {
-        for (channel, _) in self.engine.slots().map(|(c, s)| (c.clone(), s.level())).collect::<Vec<_>>() {
+        for (channel, _) in
+            self.engine.slots().map(|(c, s)| (c.clone(), s.level())).collect::<Vec<_>>()
+        {
             self.renew_row(&channel, 0, true);
         }
         while let Some(message) = inbox.blocking_recv() {
@@ -153,8 +183,11 @@ impl Shard {
         match message {
             ToShard::Event { feed, seq, admitted, scored, received } => {
                 let channel = admitted.event.channel.clone();
-                let item =
-                    if scored { Item::Event(admitted) } else { Item::Ready(event_entry(admitted, None)) };
+                let item = if scored {
+                    Item::Event(admitted)
+                } else {
+                    Item::Ready(event_entry(admitted, None))
+                };
                 self.enqueue(channel, seq, item, received, feed);
             }
             ToShard::Look { feed, seq, channel, at, id, frames, identical, received } => {
@@ -186,7 +219,14 @@ impl Shard {
         }
     }
 
-    fn enqueue(&mut self, channel: ChannelId, seq: u64, item: Item, received: Timestamp, feed: u16) {
+    fn enqueue(
+        &mut self,
+        channel: ChannelId,
+        seq: u64,
+        item: Item,
+        received: Timestamp,
+        feed: u16,
+    ) {
         let pending = Pending { seq, item, received, since: Instant::now(), feed };
         self.queues.entry_ref(&channel).or_default().push_back(pending);
         self.drain(&channel);
@@ -281,7 +321,9 @@ impl Shard {
         let waiting: Vec<ChannelId> = self.queues.keys().cloned().collect();
         waiting.iter().for_each(|channel| self.drain(channel));
         for channel in self.engine.ticking() {
-            let Some(slot) = self.engine.slot(&channel).filter(|slot| slot.feed == feed) else { continue };
+            let Some(slot) = self.engine.slot(&channel).filter(|slot| slot.feed == feed) else {
+                continue;
+            };
             let still = self.touched.get(&channel).map_or(Duration::ZERO, |then| then.elapsed());
             if still < Duration::from_secs(1) || self.queues.contains_key(&channel) {
                 continue;
@@ -354,7 +396,11 @@ impl Shard {
             }
             Fuel::Look { look } => match self.acts.get(&entry.channel) {
                 Some((_, then)) if entry.at.since(*then) <= ACT_LOOK_MS => {
-                    let piece = |f: &LookFrame| Piece { digest: f.digest, kind: EvidenceKind::Frame, at: f.at };
+                    let piece = |f: &LookFrame| Piece {
+                        digest: f.digest,
+                        kind: EvidenceKind::Frame,
+                        at: f.at,
+                    };
                     look.frames.iter().map(piece).collect()
                 }
                 _ => return,
@@ -393,7 +439,11 @@ impl Shard {
             let _ = done.send(None);
         }
         for change in step.changes {
-            self.commit(ToCommitter::Change { change: Box::new(change), received, decided: decided.take() });
+            self.commit(ToCommitter::Change {
+                change: Box::new(change),
+                received,
+                decided: decided.take(),
+            });
         }
         if !step.samples.is_empty() {
             self.commit(ToCommitter::Samples(step.samples));
