@@ -17,3 +17,8 @@ mod dossier;
 
 #[path = "it/chat_parity.rs"]
 mod chat_parity;
+
+#[path = "it/frame_parity.rs"]
+mod frame_parity;
+#[path = "it/models.rs"]
+mod models;
