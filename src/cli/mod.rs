@@ -1,5 +1,6 @@
 //! The `cli` room: one file per subcommand; `daemon` wires the rooms together.
 
+pub mod bench;
 mod engine;
 mod setup;
 

@@ -219,7 +219,10 @@ fn check_tensors(
                 return Err(spec.error(text, "name every column"));
             }
             Some(Dim::Free(name)) if names > 0 => {
-                let text = format!("{what} `{}` has named columns and no fixed number `{name}` of them", tensor.name);
+                let text = format!(
+                    "{what} `{}` has named columns and no fixed number `{name}` of them",
+                    tensor.name
+                );
                 return Err(spec.error(text, "write their number as its last dimension"));
             }
             _ => {}

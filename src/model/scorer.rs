@@ -281,7 +281,11 @@ impl ImageModel {
         if !matches!(spec.inputs.as_slice(), [input] if input.shape.get(1..) == Some(&planes[..])) {
             let what = format!(
                 "its preprocess makes pictures of {width} × {height}, so its one input must be [batch, 3, {height}, {width}]; it is {}",
-                spec.inputs.iter().map(|input| shown(&input.shape)).collect::<Vec<_>>().join(" and ")
+                spec.inputs
+                    .iter()
+                    .map(|input| shown(&input.shape))
+                    .collect::<Vec<_>>()
+                    .join(" and ")
             );
             return Err(spec.error(what, "correct the entry"));
         }

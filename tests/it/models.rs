@@ -15,8 +15,8 @@ use vigie::model::graph::{BATCH_SIZES, Graph, Input};
 use vigie::model::image::{Eye, ImageError, Picture};
 use vigie::model::text::features;
 use vigie::model::{
-    Fit, Inference, InferenceOptions, LookJob, Looked, Manifest, Message, MessageScores, ModelError,
-    ModelKind, Rejected, Scored, Scorer, Watcher, load_runtime,
+    Fit, Inference, InferenceOptions, LookJob, Looked, Manifest, Message, MessageScores,
+    ModelError, ModelKind, Rejected, Scored, Scorer, Watcher, load_runtime,
 };
 
 pub fn root() -> PathBuf {
@@ -36,20 +36,46 @@ pub fn fixture_picture(name: &str) -> Bytes {
     std::fs::read(root().join("tests/fixtures/frame_parity").join(name)).expect("fixture").into()
 }
 
-const PICTURES: [&str; 6] = [
-    "gradient.jpg",
-    "blocks.jpg",
-    "figures-1.jpg",
-    "figures-2.jpg",
-    "figures-3.jpg",
-    "rings.jpg",
-];
+const PICTURES: [&str; 6] =
+    ["gradient.jpg", "blocks.jpg", "figures-1.jpg", "figures-2.jpg", "figures-3.jpg", "rings.jpg"];
 
 const WORDS: [&str; 36] = [
-    "salut", "le", "chat", "frappe", "le", "20", "balles", "please", "stop", "he", "isn't",
-    "moving", "appelez", "les", "secours", "lol", "mdr", "GG", "trop", "drôle", "choke", "him",
-    "for", "€50", "kys", "t'es", "nul", "what", "a", "game", "il", "respire", "plus", "😂😂",
-    "@modo", "https://example.org/x",
+    "salut",
+    "le",
+    "chat",
+    "frappe",
+    "le",
+    "20",
+    "balles",
+    "please",
+    "stop",
+    "he",
+    "isn't",
+    "moving",
+    "appelez",
+    "les",
+    "secours",
+    "lol",
+    "mdr",
+    "GG",
+    "trop",
+    "drôle",
+    "choke",
+    "him",
+    "for",
+    "€50",
+    "kys",
+    "t'es",
+    "nul",
+    "what",
+    "a",
+    "game",
+    "il",
+    "respire",
+    "plus",
+    "😂😂",
+    "@modo",
+    "https://example.org/x",
 ];
 
 /// Messages of every padded length, setting and price, by seed.
@@ -198,15 +224,9 @@ fn a_look_scores_the_same_bits_in_any_company() {
     assert!(alone.iter().any(|look| look.0 != alone[0].0), "they do not all score alike");
     // A picture's features do not depend on how many stand beside it, nor on its place.
     let spec = manifest.of_kind(ModelKind::Image).next().unwrap();
-    let mut backbone = Graph::open(
-        spec,
-        &manifest.dir,
-        &spec.file,
-        &spec.sha256,
-        &spec.inputs,
-        &spec.outputs,
-    )
-    .unwrap();
+    let mut backbone =
+        Graph::open(spec, &manifest.dir, &spec.file, &spec.sha256, &spec.inputs, &spec.outputs)
+            .unwrap();
     let mut planes = Vec::new();
     for name in PICTURES {
         let picture = Picture::decode(&fixture_picture(name)).unwrap();
@@ -261,8 +281,7 @@ fn paid_never_lowers_a_score_and_plain_is_there_for_settings_that_excuse() {
         for setting in Setting::ALL {
             let as_paid = |paid| Message { paid, setting, ..message.clone() };
             let scores = scorer.messages(&[as_paid(false), as_paid(true)]).unwrap();
-            let excuses =
-                matches!(setting, Setting::Game | Setting::Sport | Setting::Fiction);
+            let excuses = matches!(setting, Setting::Game | Setting::Sport | Setting::Fiction);
             let free = (scores[0].own, scores[0].plain);
             let paid = (scores[1].own, scores[1].plain);
             assert_eq!((free.1.is_some(), paid.1.is_some()), (excuses, excuses), "{setting:?}");
@@ -311,10 +330,13 @@ fn chat_scores_are_those_of_the_training() {
             let mut padded = ids.clone();
             padded.resize(length, 0);
             let result = graph
-                .run(2, &[
-                    Input::I32(&padded.repeat(2), &[length]),
-                    Input::F32(&context.repeat(2), &[context.len()]),
-                ])
+                .run(
+                    2,
+                    &[
+                        Input::I32(&padded.repeat(2), &[length]),
+                        Input::F32(&context.repeat(2), &[context.len()]),
+                    ],
+                )
                 .unwrap();
             for (score, wanted) in result[0].iter().zip(&wanted) {
                 furthest = furthest.max((score - wanted).abs());
@@ -347,9 +369,7 @@ struct Copy(tempfile::TempDir);
 impl Copy {
     fn new() -> Self {
         let copy = Self(tempfile::tempdir().unwrap());
-        for file in
-            ["manifest.toml", "chat/chat.onnx", "frame/backbone.onnx", "frame/look.onnx"]
-        {
+        for file in ["manifest.toml", "chat/chat.onnx", "frame/backbone.onnx", "frame/look.onnx"] {
             let to = copy.path(file);
             std::fs::create_dir_all(to.parent().unwrap()).unwrap();
             std::fs::copy(root().join("models").join(file), to).unwrap();
@@ -456,7 +476,14 @@ fn a_model_that_does_not_fit_its_manifest_is_refused_with_a_reason() {
         (
             "input shape",
             chat(|e| e["inputs"][1]["shape"] = value(r#"["batch", 7]"#)),
-            &["chat@", "`context`", "chat/chat.onnx", "[-1, 6]", "[batch, 7]", "correct the manifest"],
+            &[
+                "chat@",
+                "`context`",
+                "chat/chat.onnx",
+                "[-1, 6]",
+                "[batch, 7]",
+                "correct the manifest",
+            ],
         ),
         (
             "input type",
@@ -466,12 +493,23 @@ fn a_model_that_does_not_fit_its_manifest_is_refused_with_a_reason() {
         (
             "input name",
             chat(|e| e["inputs"][0]["name"] = "tokens".into()),
-            &["chat@", "chat/chat.onnx", "no input `tokens`", "ids", "correct the manifest's names"],
+            &[
+                "chat@",
+                "chat/chat.onnx",
+                "no input `tokens`",
+                "ids",
+                "correct the manifest's names",
+            ],
         ),
         (
             "output name",
             frame(|e| e["outputs"][0]["name"] = "logits".into()),
-            &["frame@", "frame/backbone.onnx", "no output `logits`", "correct the manifest's names"],
+            &[
+                "frame@",
+                "frame/backbone.onnx",
+                "no output `logits`",
+                "correct the manifest's names",
+            ],
         ),
         (
             "picture size",
@@ -531,7 +569,10 @@ fn a_model_that_does_not_fit_its_manifest_is_refused_with_a_reason() {
         ),
         (
             "calibration of nothing",
-            frame(|e| e["calibration"]["nudity"] = value("[[0.0, 0.0], [1.0, 1.0]]")),
+            frame(|e| {
+                let line = value("[[0.0, 0.0], [1.0, 1.0]]");
+                e["calibration"].as_table_mut().unwrap().insert("nudity".into(), line);
+            }),
             &["frame@", "`nudity`", "does not give", "remove it"],
         ),
         (
