@@ -23,3 +23,10 @@ mod store;
 
 #[path = "it/chat_parity.rs"]
 mod chat_parity;
+
+#[path = "it/frame_parity.rs"]
+mod frame_parity;
+#[path = "it/models.rs"]
+mod models;
+#[path = "it/end_to_end.rs"]
+mod end_to_end;

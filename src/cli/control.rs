@@ -3,11 +3,12 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use axum::extract::connect_info::Connected;
-use axum::extract::{ConnectInfo, Path as UrlPath, State};
+use axum::extract::{ConnectInfo, Path as UrlPath, Query, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use axum::serve::IncomingStream;
 use axum::{Json, Router};
 use http_body_util::{BodyExt, Full};
@@ -18,9 +19,11 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::draft::draft;
 use super::setup::{self, clock};
 use super::shard::ToShard;
-use crate::alert::{Alert, Change};
+use crate::alert::dossier::Style;
+use crate::alert::{Alert, Change, Dossier};
 use crate::config::Config;
 use crate::event::{Consumed, Decision, DecisionKind, Fuel};
 use crate::store::{AlertFilter, Checkpoint, Commit, Store};
@@ -49,8 +52,16 @@ pub struct Act {
 
 #[derive(Clone)]
 struct Hands {
+    config: Arc<Config>,
     store: Store,
     shard: mpsc::Sender<ToShard>,
+}
+
+/// Which draft: `lang` is `fr` or `en`, `format` `json` or `html`.
+#[derive(Debug, Deserialize)]
+struct Wanted {
+    lang: String,
+    format: String,
 }
 
 /// Serves the socket: what the console reads, and acts on alerts.
@@ -58,6 +69,7 @@ pub fn serve(
     servers: &mut tokio::task::JoinSet<()>,
     dir: &Path,
     pages: Router,
+    config: Arc<Config>,
     store: Store,
     shard: mpsc::Sender<ToShard>,
     stop: CancellationToken,
@@ -70,7 +82,8 @@ pub fn serve(
     let acts = Router::new()
         .route("/api/v1/alerts/{id}/acknowledge", post(acknowledge))
         .route("/api/v1/alerts/{id}/close", post(close))
-        .with_state(Hands { store, shard });
+        .route("/dossier/{id}", get(dossier))
+        .with_state(Hands { config, store, shard });
     // The pages answer everything else; their own POST routes are refusals and are not reached for these two.
     let router = acts.fallback_service(pages);
     servers.spawn(async move {
@@ -102,29 +115,53 @@ async fn close(
     hands.act(&id, DecisionKind::Close, act, caller).await
 }
 
+async fn dossier(
+    State(hands): State<Hands>,
+    UrlPath(id): UrlPath<String>,
+    Query(wanted): Query<Wanted>,
+) -> Response {
+    match find(&hands.store, &id).await {
+        Ok(change) => {
+            let draft = draft(&hands.config, &change, &wanted.lang, clock());
+            written(&draft, &wanted.format).into_response()
+        }
+        Err(error) => problem(&error),
+    }
+}
+
+/// A draft as a file: JSON, or one HTML page that carries its style.
+pub fn written(dossier: &Dossier, format: &str) -> String {
+    match format {
+        "json" => format!("{:#}", dossier.to_json()),
+        _ => dossier.to_html(Style::Embedded),
+    }
+}
+
+fn problem(error: &ActError) -> Response {
+    let status = match error {
+        ActError::Unknown(_) => axum::http::StatusCode::NOT_FOUND,
+        ActError::Nothing(_) => axum::http::StatusCode::CONFLICT,
+        _ => axum::http::StatusCode::BAD_REQUEST,
+    };
+    let problem = serde_json::json!({
+        "type": "about:blank",
+        "title": status.canonical_reason(),
+        "status": status.as_u16(),
+        "detail": error.to_string(),
+    });
+    let mut response = (status, problem.to_string()).into_response();
+    response.headers_mut().insert(
+        axum::http::header::CONTENT_TYPE,
+        axum::http::HeaderValue::from_static("application/problem+json"),
+    );
+    response
+}
+
 impl Hands {
     async fn act(&self, id: &str, kind: DecisionKind, act: Act, caller: Caller) -> Response {
         match self.decide(id, kind, act, caller).await {
             Ok(alert) => Json(*alert).into_response(),
-            Err(error) => {
-                let status = match &error {
-                    ActError::Unknown(_) => axum::http::StatusCode::NOT_FOUND,
-                    ActError::Nothing(_) => axum::http::StatusCode::CONFLICT,
-                    _ => axum::http::StatusCode::BAD_REQUEST,
-                };
-                let problem = serde_json::json!({
-                    "type": "about:blank",
-                    "title": status.canonical_reason(),
-                    "status": status.as_u16(),
-                    "detail": error.to_string(),
-                });
-                let mut response = (status, problem.to_string()).into_response();
-                response.headers_mut().insert(
-                    axum::http::header::CONTENT_TYPE,
-                    axum::http::HeaderValue::from_static("application/problem+json"),
-                );
-                response
-            }
+            Err(error) => problem(&error),
         }
     }
 
@@ -227,13 +264,17 @@ async fn by_socket(
     // An `Act` holds two strings.
     let body = serde_json::to_vec(act).unwrap_or_default();
     let (status, bytes) =
-        request(stream, "POST", &format!("/api/v1/alerts/{id}/{verb}"), None, body).await?;
+        request(stream, "POST", &format!("/api/v1/alerts/{id}/{verb}"), body).await?;
     if status == 200 {
         return serde_json::from_slice(&bytes).map_err(|e| ActError::Answer(e.to_string()));
     }
-    let problem: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
-    let detail = problem["detail"].as_str().map_or_else(|| status.to_string(), str::to_owned);
-    Err(ActError::Answer(detail))
+    Err(ActError::Answer(detail(status, &bytes)))
+}
+
+/// What a problem document says; the status alone if it is none.
+pub fn detail(status: u16, body: &[u8]) -> String {
+    let problem: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    problem["detail"].as_str().map_or_else(|| format!("status {status}"), str::to_owned)
 }
 
 /// One HTTP request over the socket: status and body.
@@ -241,21 +282,17 @@ pub async fn request(
     stream: UnixStream,
     method: &str,
     path: &str,
-    accept: Option<&str>,
     body: Vec<u8>,
 ) -> io::Result<(u16, Vec<u8>)> {
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
         .await
         .map_err(io::Error::other)?;
     let connection = tokio::spawn(connection);
-    let mut request = hyper::Request::builder()
+    let request = hyper::Request::builder()
         .method(method)
         .uri(path)
         .header("host", "localhost")
         .header("content-type", "application/json");
-    if let Some(accept) = accept {
-        request = request.header("accept", accept);
-    }
     let request = request.body(Full::new(bytes::Bytes::from(body))).map_err(io::Error::other)?;
     let response = sender.send_request(request).await.map_err(io::Error::other)?;
     let status = response.status().as_u16();

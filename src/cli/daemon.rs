@@ -326,8 +326,16 @@ impl Daemon {
             let listener = bind(&config.server.metrics_listen).await?;
             serve(&mut servers, listener, console::health_router(desk.clone()), stop.clone());
         }
-        control::serve(&mut servers, &dir, pages, store.clone(), to_shard.clone(), stop.clone())
-            .map_err(|e| io("the control socket", e))?;
+        control::serve(
+            &mut servers,
+            &dir,
+            pages,
+            config.clone(),
+            store.clone(),
+            to_shard.clone(),
+            stop.clone(),
+        )
+        .map_err(|e| io("the control socket", e))?;
         housekeeping(&mut servers, store.clone(), evidence, metrics, rows, stop.clone());
 
         let shards = vec![(to_shard, thread)];
