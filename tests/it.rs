@@ -2,6 +2,12 @@
 
 #[path = "it/config.rs"]
 mod config;
+#[path = "it/console.rs"]
+mod console;
+#[path = "it/dossier.rs"]
+mod dossier;
+#[path = "it/escalation.rs"]
+mod escalation;
 #[path = "it/feed.rs"]
 mod feed;
 #[path = "it/monitoring.rs"]
@@ -10,7 +16,3 @@ mod monitoring;
 mod peers;
 #[path = "it/sim.rs"]
 mod sim;
-#[path = "it/console.rs"]
-mod console;
-#[path = "it/dossier.rs"]
-mod dossier;
