@@ -37,8 +37,8 @@ STAGES = {
     "static_screen": "none", "mild_dares": "none", "boxing_gala": "watch while they fight", "sleep_stream": "none; watch after one voice",
     "hot_food": "watch while the crowd cries, no money, the picture moves", "one_voice": "watch after a single message or a repeated cry by one",
     "swatting": "watch: cries by many accounts, the picture does not agree or is none",
-    "paid_violence": "watch from the first paid request and on later days; concern when they are many (or 6 days of 10 and more); danger when "
-                     "violence answers; threat to life when a body then lies still and a second voice worries (a first: concern)",
+    "paid_violence": "watch from the first paid request and on later days; concern when they are many (or 6 days of 10 and more); danger at the "
+                     "fourth look at violence in answer; threat to life when a body then lies still and a second voice worries (a first: concern)",
     "slow_weeks": "watch over weeks of few requests a day; concern from the fourth request of the last day",
     "body_still": "watch (after strong motion concern) at the first voice; threat to life at the second; without pictures watch",
     "self_harm": "concern, imminent, from the announcement; threat to life once 3 urge or 2 beg for help",
@@ -58,7 +58,8 @@ no person (a pause screen, a board) beside cries in jest looks like a body: with
 and a made-up picture in which nothing moves, the rules go to threat to life; without a picture, or with one that moves, that chat
 is at watch for one second and otherwise at none, and a public news chat (7,459 messages in 1.9 h) is at none with any picture
 (`real.py`). Copied cries for help beside a true still picture (swatting a sleeper) cannot be told from real ones here. Raises within a harmful
-story that come before its stage ("early") are often seconds early, but paid shows reach danger before the picture proves it. `person_down`,
+story that come before its stage ("early") are often seconds early; at paid shows
+they come when single answers of violence already stand beside many requests. `person_down`,
 `nudity` and `weapon` are not read: no model gives them yet. Nothing was learnt from real incidents.
 
 **Baselines.** Logistic regression on log(1 + signal) of the same rows (signs free, so a worse signal may lower it), and the rules alone; above.
@@ -77,7 +78,7 @@ def rate(values):
     return f"{values[0]:.0f} ({values[1]:.0f}–{values[2]:.0f})"
 
 
-def render(numbers, pooled, stories, taught, parity="`python training/escalation/parity.py` tells the difference"):
+def render(numbers, pooled, stories, taught, parity="230 stories, 2,760 moments, largest difference 1.8e-7 of max(1, value)"):
     text = HEAD.format(columns=len(COLUMNS), families=len(FAMILIES), stories=stories, taught=taught, parity=parity)
     held = lambda family: " *(held out)*" if numbers[family]["held_out"] else ""
     for family in FAMILIES:
@@ -101,13 +102,13 @@ def render(numbers, pooled, stories, taught, parity="`python training/escalation
 **Harmful families**: streams in which the level was reached once its stage had begun, of those that had the stage, and seconds from the
 stage's begin, median (90th percentile); *early*: of {stories}, streams that reached concern / danger / threat to life before that stage.
 
-| family | concern, both | danger, both | threat to life, both | model alone | rules alone | early |
-| --- | --- | --- | --- | --- | --- | --- |
+| family | concern, both | danger, both | threat to life, both | model alone | rules alone | logistic | early |
+| --- | --- | --- | --- | --- | --- | --- | --- |
 """
     for family, e in numbers.items():
         if not e["silent"]:
             alone = lambda way: " · ".join(cell(e[way], at).split(" in")[0] for at in (2, 3, 4))
             early = "/".join(str(e["both"][f"early{at}"]) for at in (2, 3, 4))
             cells = " | ".join(cell(e["both"], at) for at in (2, 3, 4))
-            text += f"| `{family}`{held(family)} | {cells} | {alone('model')} | {alone('rules')} | {early} |\n"
+            text += f"| `{family}`{held(family)} | {cells} | {alone('model')} | {alone('rules')} | {alone('logistic')} | {early} |\n"
     return text + TAIL

@@ -330,6 +330,9 @@ def acts(s, build=True):
     s.stage(2, at=a + 4 * M)
     t = s.asks(a, b, s.rng.uniform(0.6, 1.5))
     s.answer(t, s.rng.uniform(0.3, 0.7))
+    blows = sorted(look[0] for look in s.looks if look[0] >= a and look[1] >= 0.6)
+    if len(blows) >= 4:
+        s.stage(3, at=max(blows[3], a + 4 * M + 1))
     s.crowd(a, b, INCITE, s.rng.uniform(0.2, 2))
     if not build:
         return
