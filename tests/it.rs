@@ -10,6 +10,10 @@ mod delivery;
 mod dossier;
 #[path = "it/evidence.rs"]
 mod evidence;
+#[path = "it/dossier.rs"]
+mod dossier;
+#[path = "it/escalation.rs"]
+mod escalation;
 #[path = "it/feed.rs"]
 mod feed;
 #[path = "it/monitoring.rs"]

@@ -88,12 +88,12 @@ def interval(values, total, rng):
     return [values.sum() / total.sum(), *np.quantile(rates, [0.025, 0.975])]
 
 
-def measure(p, model, x, level, imminent, weight, seeds, step_s=10):
+def measure(model, x, level, weight, seeds, step_s=10):
     import onnxruntime as ort
 
     session = ort.InferenceSession(model.SerializeToString())
     base, active = logistic(x, level, weight), rules()
-    rng, out = np.random.default_rng(5), {}
+    rng, out, pools = np.random.default_rng(5), {}, {}
     for family in FAMILIES:
         rows = {way: [] for way in ("model", "rules", "both", "logistic")}
         named = {}
@@ -109,6 +109,7 @@ def measure(p, model, x, level, imminent, weight, seeds, step_s=10):
                 for at in (2, 3, 4):
                     begin = np.flatnonzero(truth >= at)
                     row[f"raises{at}"] = raises(np.where(truth < at, found, 0), at, step_s)
+                    row[f"early{at}"] = bool(((truth < at) & (found >= at)).any())
                     if len(begin):
                         hit = np.flatnonzero((found >= at) & (np.arange(len(q)) >= begin[0]))
                         row[f"delay{at}"] = float((hit[0] - begin[0]) * step_s) if len(hit) else None
@@ -119,6 +120,8 @@ def measure(p, model, x, level, imminent, weight, seeds, step_s=10):
             e = {"top": np.bincount([r["top"] for r in found], minlength=5).tolist()}
             for at in (2, 3, 4):
                 e[f"false{at}"] = [round(v, 1) for v in interval([r[f"raises{at}"] for r in found], hours, rng)]
+                e[f"early{at}"] = sum(r[f"early{at}"] for r in found)
+                pools.setdefault((entry["silent"], entry["held_out"], way, at), []).extend((r[f"raises{at}"], h) for r, h in zip(found, hours))
                 delays = [r[f"delay{at}"] for r in found if f"delay{at}" in r]
                 if delays:
                     seen = [d for d in delays if d is not None]
@@ -126,7 +129,13 @@ def measure(p, model, x, level, imminent, weight, seeds, step_s=10):
                     e[f"delay{at}"] = [float(v) for v in np.quantile(seen, [0.5, 0.9])] if seen else None
             entry[way] = e
         out[family] = entry
-    return out
+    pooled = {}
+    for (silent, held, way, at), pairs in pools.items():
+        if silent:
+            name = "held out" if held else "taught"
+            pooled.setdefault(name, {}).setdefault(way, {})[at] = interval(*zip(*pairs), rng)
+            pooled[name]["hours"] = round(sum(h for _, h in pairs) * 1000)
+    return out, pooled
 
 
 def table(numbers, ways=("model", "rules", "both", "logistic")):

@@ -26,7 +26,7 @@ class Story:
         self.recall = rng.uniform(0.4, 0.9)
         self.pictures = rng.random() < 0.75
         self.eye = rng.uniform(0.3, 0.85)  # share of violent looks that the picture model sees
-        self.blink = float(np.exp(rng.normal(-3.5, 1.0)).clip(0, 0.3))  # share of calm looks that it calls violent
+        self.blink = float(np.exp(rng.normal(-3.7, 0.9)).clip(0, 0.15))  # share of calm looks that it calls violent
         self.every = 20 * S
         self.messages, self.looks, self.notices, self.measures = [], [], [], []
         self.stages = []  # (from, level, imminent)
@@ -183,8 +183,8 @@ def rough_game(s):
     """Kills, insults and "kys" in a game; blood on the screen."""
     s.stage(0)
     s.pictures = s.rng.random() < 0.9
-    k = float(np.exp(s.rng.normal(1.2, 0.6)))
-    a, b = s.span(s.rng.uniform(40, 150), factor=[6 * k, 3 * k, 1, 3 * k, 2, 2, 1, 2], blink=s.rng.uniform(0.01, 0.15), motion=0.05)
+    k = float(np.exp(s.rng.normal(0.7, 0.5)))
+    a, b = s.span(s.rng.uniform(40, 150), factor=[2 * k, 2 * k, 1, 2 * k, 2, 2, 1, 2], blink=s.rng.uniform(0.01, 0.15), motion=0.05)
     s.gifts(a, b, s.rng.uniform(0, 1.5))
 
 
@@ -196,7 +196,7 @@ def boxing_gala(s):
     s.span(10)
     for _ in range(int(s.rng.integers(3, 7))):
         s.stage(1)
-        a, b = s.span(s.rng.uniform(6, 20), violent=s.rng.uniform(0.2, 0.9), motion=0.06, factor=[6, 12, 1, 1, 2, 1, 1, 1])
+        a, b = s.span(s.rng.uniform(6, 20), violent=s.rng.uniform(0.2, 0.9), motion=0.06, factor=[4, 10, 1, 1, 2, 1, 1, 1])
         s.gifts(a, b, s.rng.uniform(0, 2))
         if s.rng.random() < 0.4:
             s.jokes(b - M, b, DISTRESS, s.rng.uniform(0.5, 1.5))
@@ -311,10 +311,12 @@ def swatting(s):
 # -- families that must be seen ---------------------------------------------------------------------------------------------------
 def weeks(s, days, per_day, every=1.0, eur=8.0):
     """Earlier days with paid acts, quiet days between; the day ends with the stream."""
-    for _ in range(days):
+    for done in range(days):
         a = s.now
+        s.stage(2 if done >= 6 and per_day >= 10 else 1)
         t = s.asks(a, a + 3 * H, per_day / 180, eur)
         s.answer(t, 0.5)
+        s.stage(1, at=a + 5 * H)
         s.days_on(float(s.rng.uniform(0.8, 1.2) * every + (s.rng.random() < 0.2) * s.rng.uniform(1, 6)))
 
 
@@ -328,6 +330,9 @@ def acts(s, build=True):
     s.stage(2, at=a + 4 * M)
     t = s.asks(a, b, s.rng.uniform(0.6, 1.5))
     s.answer(t, s.rng.uniform(0.3, 0.7))
+    blows = sorted(look[0] for look in s.looks if look[0] >= a and look[1] >= 0.6)
+    if len(blows) >= 4:
+        s.stage(3, at=max(blows[3], a + 4 * M + 1))
     s.crowd(a, b, INCITE, s.rng.uniform(0.2, 2))
     if not build:
         return
@@ -339,6 +344,15 @@ def acts(s, build=True):
     s.crowd(a, b, HARASS, s.rng.uniform(0, 3))
     if s.rng.random() < 0.4:
         s.jokes(a, b, DISTRESS, 0.3)
+
+
+def second_voice(s, label, since, voices=2):
+    """When `voices` different people have said it within 2 minutes, as far as it was heard; none if never."""
+    said = sorted((m[0], m[1]) for m in s.messages if m[0] >= since and m[2][label] >= 0.5)
+    for i, (at, _) in enumerate(said):
+        if len({user for t, user in said[: i + 1] if at - t <= 2 * M}) >= voices:
+            return at
+    return None
 
 
 def lies_still(s, moved, life=4):
@@ -353,18 +367,18 @@ def lies_still(s, moved, life=4):
     said.sort(key=lambda m: m[0])
     if said:
         s.stage(2 if moved else 1, at=said[0][0])
-    for one, two in zip(said, said[1:]):
-        if one[1] != two[1] and two[0] - one[0] <= 2 * M:
-            s.stage(life, at=two[0])
-            break
+    second = second_voice(s, DISTRESS, first)
+    if second:
+        s.stage(life, at=second)
 
 
 def paid_violence(s):
     """Weeks of acts for money, then a night of them; sometimes a body that no longer moves."""
     s.pictures = s.rng.random() < 0.85
     s.stage(0)
-    weeks(s, int(s.rng.integers(0, 25)), s.rng.uniform(2, 20))
-    s.stage(0)
+    days = int(s.rng.integers(0, 25))
+    weeks(s, days, s.rng.uniform(2, 20))
+    s.stage(min(days, 1))
     s.live = s.now - int(s.rng.uniform(0, 200) * H)
     s.span(15)
     acts(s, build=s.pictures)
@@ -415,7 +429,8 @@ def self_harm(s):
         s.crowd(a, b, URGE, s.rng.uniform(3, 15), also=(HARASS,))
     if kind != 0:
         s.crowd(a, b, DISTRESS, s.rng.uniform(3, 15))
-    s.stage(4, True, at=a + 30 * S)
+    heard = [t for t in (second_voice(s, URGE, a, 3), second_voice(s, DISTRESS, a)) if t]
+    s.stage(4, True, at=min(heard, default=b - M))
 
 
 def street_attack(s):
@@ -447,7 +462,7 @@ def extreme_challenge(s):
     s.asks(a, b, s.rng.uniform(0.7, 2))
     s.crowd(a, b, INCITE, s.rng.uniform(0.5, 4))
     s.crowd(a + 2 * M, b, DISTRESS, s.rng.uniform(1.5, 6))
-    s.stage(3, at=a + 5 * M)
+    s.stage(3, at=second_voice(s, DISTRESS, a + 2 * M) or a + 5 * M)
     if s.pictures:
         lies_still(s, True)
 
@@ -461,15 +476,16 @@ def hate_raid(s):
     s.crowd(a, b, HARASS, 40 * k, also=(TOXIC,))
     s.crowd(a, b, THREAT, 10 * k)
     s.crowd(a, b, URGE, 5 * k * s.rng.integers(0, 2), also=(HARASS,))
-    s.stage(1, at=a + 15 * S)
-    s.stage(2, at=a + 60 * S)
+    s.stage(1, at=a + 10 * S)
+    s.stage(2, at=a + 30 * S)
     if s.rng.random() < 0.4:
         a, b = s.span(5)
         s.crowd(a, b, URGE, s.rng.uniform(5, 20))
         s.crowd(a, b, HARASS, 30)
         s.say(a, {SELF: float(s.rng.uniform(0.8, 0.98))}, 1)
         s.crowd(a, b, SELF, 1.0, voices=1)
-        s.stage(3, True, at=a + 45 * S)
+        s.stage(3, True, at=a + 20 * S)
+        s.stage(4, True, at=a + 60 * S)
 
 
 def menace(s):
@@ -480,7 +496,7 @@ def menace(s):
     s.stage(1, True)
     a, b = s.span(s.rng.uniform(4, 10))
     s.crowd(a, b, THREAT, s.rng.uniform(1.5, 5), voices=4)
-    s.stage(2, True, at=a + 90 * S)
+    s.stage(2, True, at=second_voice(s, THREAT, a) or a + 2 * M)
 
 
 def noticed(s):
@@ -508,7 +524,8 @@ def intrusion(s):
     s.crowd(a + 20 * S, b, DISTRESS, s.rng.uniform(4, 25))
     s.jokes(a, b, THREAT, 0.5)
     s.stage(2, at=a + 30 * S)
-    s.stage(3, at=a + 75 * S)
+    s.stage(3, at=a + 60 * S)
+    s.stage(4, at=a + 150 * S)
 
 
 SILENT = [just_chatting, charity_marathon, rough_game, boxing_gala, sleep_stream, static_screen, hot_food, news, quarrel, friendly_raid,

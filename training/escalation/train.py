@@ -1,12 +1,11 @@
-"""Trains the escalation model on simulated histories, writes its graph, its manifest entry and the numbers of its card.
+"""Trains the escalation model on simulated histories, writes its graph, its manifest entry and its card.
 
-    python training/escalation/train.py            # everything: about 5 minutes on one core
+    python training/escalation/train.py            # everything: about 3 minutes on one core
     python training/escalation/train.py --quick    # a tenth of the stories, nothing written
 """
 
 import argparse
 import hashlib
-import json
 import os
 import sys
 import time
@@ -20,6 +19,7 @@ sys.path[:0] = [str(Path(__file__).parent), str(ROOT / "training")]
 import numpy as np
 import onnxruntime as ort
 
+import card
 import data
 import net
 import report
@@ -63,17 +63,16 @@ def sharpen(p, x, level, silent):
     z = net.sums(p, x)
     sigma = lambda v: 1 / (1 + np.exp(-v))
     shift = np.zeros(3)
-    # concern: no more than 1 in 2,000 moments of silent stories at .5, 1 in 50 at .25 (watch).
-    need = max(np.quantile(z[silent, 0], 0.9995), np.quantile(z[silent, 0], 0.98) + np.log(3))
+    # concern: no more than 4 in 10,000 moments of silent stories at .5, 1 in 50 at .25 (watch).
+    need = max(np.quantile(z[silent, 0], 0.9996), np.quantile(z[silent, 0], 0.98) + np.log(3))
     shift[0] = -need
     concern = sigma(z[:, 0] + shift[0])
     for k, threshold, below in ((1, 0.8, 3), (2, 0.95, 4)):
-        low = (level < below) & ~silent
         base = concern if k == 1 else concern * sigma(z[:, 1] + shift[1])
-        # The largest shift with at most 2 % of moments of lower stages, and none of silent stories, at the threshold.
-        for s in np.arange(8, -8, -0.1):
+        # The largest shift at which few moments of the stage below, and hardly any of silent stories, reach the threshold.
+        for s in np.arange(4, -8, -0.1):
             up = base * sigma(z[:, k] + s) >= threshold
-            if up[low].mean() <= 0.03 and up[silent].mean() <= 1e-4:
+            if up[level == below - 1].mean() <= 0.1 and up[level < below - 1].mean() <= 0.01 and up[silent].mean() <= 5e-5:
                 break
         shift[k] = s
     p = dict(p)
@@ -103,7 +102,7 @@ def main():
     p, shift = sharpen(p, xv, lv, np.isin(fv, silent_names))
     print("shifts of the logits:", shift.round(2), "single messages at most:", net.probabilities(p, one)[:, 0].max().round(3))
     model = net.graph(p)
-    numbers = report.measure(p, model, x, level, imminent, weight, seeds=range(20_000, 20_000 + kept))
+    numbers, pooled = report.measure(model, x, level, weight, seeds=range(20_000, 20_000 + kept))
     print(report.table(numbers))
     if quick:
         return
@@ -111,7 +110,7 @@ def main():
     path = OUT / "escalation.onnx"
     path.write_bytes(model.SerializeToString())
     check(path, p, x[:512])
-    (OUT / "numbers.json").write_text(json.dumps(numbers, indent=1) + "\n")
+    (OUT / "README.md").write_text(card.render(numbers, pooled, stories=kept, taught=per * len(taught)), encoding="utf-8")
     update_entry({
         "name": "escalation", "version": "0.1.0", "kind": "tabular", "file": "escalation/escalation.onnx",
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "licence": "Apache-2.0", "card": "escalation/README.md",
