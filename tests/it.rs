@@ -26,6 +26,8 @@ mod models;
 mod monitoring;
 #[path = "it/peers.rs"]
 mod peers;
+#[path = "it/replay.rs"]
+mod replay;
 #[path = "it/sim.rs"]
 mod sim;
 #[path = "it/store.rs"]
