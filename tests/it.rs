@@ -4,6 +4,12 @@
 mod config;
 #[path = "it/console.rs"]
 mod console;
+#[path = "it/delivery.rs"]
+mod delivery;
+#[path = "it/dossier.rs"]
+mod dossier;
+#[path = "it/evidence.rs"]
+mod evidence;
 #[path = "it/dossier.rs"]
 mod dossier;
 #[path = "it/escalation.rs"]
@@ -16,3 +22,15 @@ mod monitoring;
 mod peers;
 #[path = "it/sim.rs"]
 mod sim;
+#[path = "it/store.rs"]
+mod store;
+
+#[path = "it/chat_parity.rs"]
+mod chat_parity;
+
+#[path = "it/frame_parity.rs"]
+mod frame_parity;
+#[path = "it/models.rs"]
+mod models;
+#[path = "it/end_to_end.rs"]
+mod end_to_end;

@@ -22,6 +22,11 @@ impl Categories {
     }
 
     /// How many categories are listed.
+    /// Every category in lower case with its setting.
+    pub fn all(&self) -> BTreeMap<String, Setting> {
+        self.0.clone()
+    }
+
     pub fn len(&self) -> usize {
         self.0.len()
     }

@@ -10,7 +10,7 @@ use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::value::{TensorElementType, TensorRef, ValueType};
 
-use super::manifest::{Dim, ModelError, ModelSpec, TensorKind, TensorSpec};
+use super::manifest::{Dim, ModelError, ModelSpec, TensorKind, TensorSpec, shown};
 use crate::event::Digest;
 
 /// Name of the library that the wheel ships, the version that this crate is tested with.
@@ -191,9 +191,9 @@ fn check_tensors(
                 spec.error(format!("{what} `{}` is no tensor", tensor.name), "use another graph")
             );
         };
-        let kind = match tensor.kind {
-            TensorKind::F32 => TensorElementType::Float32,
-            TensorKind::I32 => TensorElementType::Int32,
+        let (kind, kind_name) = match tensor.kind {
+            TensorKind::F32 => (TensorElementType::Float32, "f32"),
+            TensorKind::I32 => (TensorElementType::Int32, "i32"),
         };
         let fits = shape.len() == tensor.shape.len()
             && shape.iter().zip(&tensor.shape).all(|(found, wanted)| match wanted {
@@ -202,22 +202,30 @@ fn check_tensors(
             });
         if *ty != kind || !fits {
             let text = format!(
-                "{what} `{}` of {} is {ty} {shape:?}, the manifest says {:?} {:?}",
+                "{what} `{}` of {} is {ty} {shape:?}, the manifest says {kind_name} {}",
                 tensor.name,
                 path.display(),
-                tensor.kind,
-                tensor.shape
+                shown(&tensor.shape)
             );
             return Err(spec
                 .error(text, "correct the manifest's entry, or use the graph that it describes"));
         }
         let names = tensor.columns.len().max(tensor.labels.len());
-        if let (true, Some(Dim::Fixed(n))) = (names > 0, tensor.shape.last()) {
-            if *n != names as i64 {
+        match tensor.shape.last() {
+            Some(Dim::Fixed(n)) if *n == names as i64 => {}
+            Some(Dim::Fixed(n)) if names > 0 => {
                 let text =
                     format!("{what} `{}` has {n} columns, {names} names are given", tensor.name);
                 return Err(spec.error(text, "name every column"));
             }
+            Some(Dim::Free(name)) if names > 0 => {
+                let text = format!(
+                    "{what} `{}` has named columns and no fixed number `{name}` of them",
+                    tensor.name
+                );
+                return Err(spec.error(text, "write their number as its last dimension"));
+            }
+            _ => {}
         }
     }
     if found.len() > wanted.len() && what == "input" {

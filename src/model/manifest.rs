@@ -120,6 +120,15 @@ pub enum Dim {
     Free(String),
 }
 
+/// A shape as the manifest writes it: `[batch, 8]`.
+pub(super) fn shown(shape: &[Dim]) -> String {
+    let dim = |dim: &Dim| match dim {
+        Dim::Fixed(n) => n.to_string(),
+        Dim::Free(name) => name.clone(),
+    };
+    format!("[{}]", shape.iter().map(dim).collect::<Vec<_>>().join(", "))
+}
+
 /// The head that judges a whole look from its pictures' features.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

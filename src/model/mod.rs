@@ -14,5 +14,5 @@ pub use batcher::{Inference, InferenceOptions, LookJob, Rejected, Scored, Watche
 pub use door::{Door, OpenLookFrame, Ready};
 pub use escalation::Escalation;
 pub use graph::load_runtime;
-pub use manifest::{Manifest, ModelError, ModelKind, ModelSpec};
+pub use manifest::{Dim, Fit, Manifest, ModelError, ModelKind, ModelSpec, Preprocess, TensorSpec};
 pub use scorer::{Looked, Message, MessageScores, Scorer};

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::graph::{BATCH_SIZES, Graph, Input, filled};
 use super::image::{Eye, ImageError, Picture};
-use super::manifest::{Manifest, ModelError, ModelKind, ModelSpec, Preprocess};
+use super::manifest::{Dim, Manifest, ModelError, ModelKind, ModelSpec, Preprocess, shown};
 use super::text;
 use crate::event::{ChatLabel, FrameLabel, Score, Scores, Setting};
 
@@ -150,6 +150,17 @@ impl TextModel {
                 "correct the entry",
             ));
         }
+        let known = |column: &String| {
+            column == "paid" || Setting::ALL.iter().any(|setting| setting.name() == column)
+        };
+        if let Some(column) = context.columns.iter().find(|column| !known(column)) {
+            let what = format!("context column `{column}` is not known");
+            return Err(spec.error(what, "paid, real, game, sport, fiction, unknown are"));
+        }
+        if output.labels.is_empty() {
+            let what = format!("output `{}` has no labels", output.name);
+            return Err(spec.error(what, "name every column"));
+        }
         Ok(Self {
             graph: Graph::open(spec, dir, &spec.file, &spec.sha256, &spec.inputs, &spec.outputs)?,
             buckets: *buckets,
@@ -254,15 +265,33 @@ fn set(scores: &mut Scores, spec: &ModelSpec, index: usize, label: &str, raw: f3
 
 impl ImageModel {
     fn open(spec: &ModelSpec, dir: &Path) -> Result<Self, ModelError> {
-        if !matches!(spec.preprocess, Some(Preprocess::Rgb { .. })) {
+        let Some(Preprocess::Rgb { width, height, std, .. }) = &spec.preprocess else {
             return Err(spec.error(
                 "a picture model needs preprocess of type rgb".into(),
                 "correct the entry",
             ));
+        };
+        if !std.iter().all(|std| *std > 0.0) {
+            return Err(spec.error(
+                format!("std {std:?} of its preprocess is not above 0"),
+                "correct the entry",
+            ));
+        }
+        let planes = [3, *height, *width].map(|n| Dim::Fixed(i64::from(n)));
+        if !matches!(spec.inputs.as_slice(), [input] if input.shape.get(1..) == Some(&planes[..])) {
+            let what = format!(
+                "its preprocess makes pictures of {width} × {height}, so its one input must be [batch, 3, {height}, {width}]; it is {}",
+                spec.inputs
+                    .iter()
+                    .map(|input| shown(&input.shape))
+                    .collect::<Vec<_>>()
+                    .join(" and ")
+            );
+            return Err(spec.error(what, "correct the entry"));
         }
         let graph = Graph::open(spec, dir, &spec.file, &spec.sha256, &spec.inputs, &spec.outputs)?;
-        let width = |shape: &[super::manifest::Dim]| match shape.last() {
-            Some(super::manifest::Dim::Fixed(n)) => *n as usize,
+        let width = |shape: &[Dim]| match shape.last() {
+            Some(Dim::Fixed(n)) => *n as usize,
             _ => 0,
         };
         let features = spec.outputs.first().map_or(0, |output| width(&output.shape));

@@ -5,6 +5,7 @@ file. `label?` is left out of training and scoring for that message; `-` means n
 marked `split=test` or `split=dev` share no pattern with the others and are never trained on.
 """
 
+import hashlib
 import random
 import re
 from pathlib import Path
@@ -179,7 +180,11 @@ def messages(seed=1, per_pattern=50):
         seen = set()
         count = per_pattern * (1 if family["split"] == "train" else 0.6)
         for pattern in family["patterns"]:
-            for _ in range(int(count)):
+            # One pattern in eight is kept out of training, for measuring patterns not seen in families that are.
+            split = family["split"]
+            if split == "train" and int(hashlib.sha256(pattern.encode()).hexdigest()[:6], 16) % 8 == 0:
+                split = "pattern"
+            for _ in range(int(count if split == family["split"] else count * 0.4)):
                 text = typed(expand(pattern, family["slots"], rng), family["lang"], rng)
                 if not text or text in seen:
                     continue
@@ -188,7 +193,7 @@ def messages(seed=1, per_pattern=50):
                 yes, doubt = list(family["yes"]), list(family["doubt"])
                 paid = {"yes": rng.random() < 0.85, "no": False, "any": rng.random() < 0.3}[family["paid"]]
                 # The words beat the category where they can mean nothing else; a game's own danger is doubtful.
-                if family["set"] == "real" and yes and rng.random() < 0.08 and family["split"] == "train":
+                if family["set"] == "real" and yes and rng.random() < 0.08 and split == "train":
                     where = rng.choice(["game", "sport", "fiction"])
                     if "distress" in yes and where != "sport":
                         yes.remove("distress")
@@ -200,7 +205,7 @@ def messages(seed=1, per_pattern=50):
                         yes.remove("threat")
                         doubt.append("threat")
                 rows.append({"text": text, "yes": yes, "doubt": doubt, "paid": paid, "setting": where, "lang": family["lang"],
-                             "family": family["name"], "split": family["split"]})
+                             "family": family["name"], "split": split})
     return rows
 
 

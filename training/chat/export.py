@@ -15,18 +15,23 @@ import net
 import text
 
 
-def graph(p, scale):
-    dim = p["table"].shape[1] - 1
-    whole = np.clip(np.round(p["table"] / scale), -127, 127).astype(np.int8)
+def int8(table, scale):
+    whole = np.clip(np.round(table / scale), -127, 127).astype(np.int8)
     whole[0] = 0
+    return whole
+
+
+def graph(p):
+    dim = p["table"].shape[1] - 1
+    scale = p["table_scale"]
     init = lambda name, value: numpy_helper.from_array(np.ascontiguousarray(value), name)
     consts = [
-        init("table", whole), init("scale_gate", scale[:1]), init("scale", scale[1:]), init("zero", np.array(0, np.int32)),
+        init("table", int8(p["table"], scale)), init("scale_gate", scale[:1]), init("scale", scale[1:]),
+        init("zero", np.array(0, np.int32)),
         init("one", np.array(1.0, np.float32)), init("axis_length", np.array([1], np.int64)), init("axis_last", np.array([2], np.int64)),
         init("at0", np.array([0], np.int64)), init("at1", np.array([1], np.int64)), init("end_gate", np.array([1], np.int64)),
         init("end_row", np.array([dim + 1], np.int64)), init("end_context", np.array([6], np.int64)),
-        init("w1", p["w1"]), init("b1", p["b1"]), init("w2", p["w2"]), init("w3", p["w3"]), init("w4", p["w4"]), init("b", p["b"]),
-        init("w5", p["w5"]), init("b5", p["b5"]),
+        *(init(k, p[k]) for k in ("w1", "b1", "w2", "w3", "w4", "b", "w5", "b5")),
     ]
     n = helper.make_node
     nodes = [
@@ -39,6 +44,7 @@ def graph(p, scale):
         n("ReduceSum", ["gated", "axis_length"], ["total8"], keepdims=0), n("Mul", ["total8", "scale"], ["total"]),
         n("ReduceSum", ["gate", "axis_length"], ["mass"], keepdims=0), n("Add", ["mass", "one"], ["mass1"]), n("Sqrt", ["mass1"], ["norm"]),
         n("Div", ["total", "norm"], ["s"]),
+        # The head.
         n("Slice", ["context", "at0", "end_gate", "axis_length"], ["paid"]), n("Slice", ["context", "at1", "end_context", "axis_length"], ["setting"]),
         n("Concat", ["s", "setting"], ["x"], axis=1), n("MatMul", ["x", "w1"], ["h0"]), n("Add", ["h0", "b1"], ["h1"]), n("Relu", ["h1"], ["h"]),
         n("MatMul", ["h", "w2"], ["z1"]), n("MatMul", ["s", "w3"], ["z2"]), n("MatMul", ["setting", "w4"], ["z3"]),
@@ -65,9 +71,9 @@ def session(path, threads=1):
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
-def write(params, scale, path):
+def write(params, path):
     path.parent.mkdir(parents=True, exist_ok=True)
-    onnx.save(graph(params, scale), str(path))
+    onnx.save(graph(params), str(path))
 
 
 def check(path, params, ids, context, z):

@@ -1,6 +1,6 @@
 """The chat network and its training: hashed ids and context in, eight scores out. Also the word n-gram baseline beside it.
 
-score = sigmoid(z), s = sum(g e) / sqrt(1 + sum(g)) over the ids that are not 0, g = sigmoid of the row's first column, e the others;
+s = sum(g e) / sqrt(1 + sum(g)) over the ids that are not 0, where g is the sigmoid of the table row's first column and e the others;
 h = relu(W1 [s, setting]); z = W2 h + W3 s + W4 setting + b + paid * softplus(W5 h + b5): `paid` never lowers a score.
 """
 
@@ -9,6 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 
 LENGTHS = [16, 32, 64, 128, 256, 512]
+DROP_IDS = 0.18
+jax.config.update("jax_default_prng_impl", "unsafe_rbg")
 
 
 def init(buckets, dim, hidden, seed):
@@ -21,34 +23,30 @@ def init(buckets, dim, hidden, seed):
             "w4": np.zeros((5, 8), np.float32), "b": np.full(8, -3.0, np.float32), "w5": 0.1 * n(hidden, 8), "b5": np.full(8, -2.0, np.float32)}
 
 
-def pool(p, ids, keep=None):
+def logits(p, ids, context, key=None):
+    """Logits [batch, 8]; with a key, ids and columns are dropped at random, as in training."""
     m = (ids != 0).astype(jnp.float32)
-    if keep is not None:
-        m = m * keep
+    if key is not None:
+        k1, k2 = jax.random.split(key)
+        m = m * jax.random.bernoulli(k1, 1 - DROP_IDS, ids.shape)
     e = p["table"][ids]
     g = jax.nn.sigmoid(e[..., 0]) * m
-    return (g[..., None] * e[..., 1:]).sum(1) / jnp.sqrt(1.0 + g.sum(1))[:, None]
-
-
-def logits(p, ids, context, keep=None, drop=None):
-    s = pool(p, ids, keep)
-    if drop is not None:
-        s = s * drop
+    s = (g[..., None] * e[..., 1:]).sum(1) / jnp.sqrt(1.0 + g.sum(1))[:, None]
+    if key is not None:
+        s = s * jax.random.bernoulli(k2, 0.9, (1, s.shape[1])) / 0.9
     setting, paid = context[:, 1:], context[:, :1]
     h = jax.nn.relu(jnp.concatenate([s, setting], 1) @ p["w1"] + p["b1"])
     z = h @ p["w2"] + s @ p["w3"] + setting @ p["w4"] + p["b"]
     return z + paid * jax.nn.softplus(h @ p["w5"] + p["b5"])
 
 
-def linear_logits(p, ids, context, keep=None, drop=None):
+def linear_logits(p, ids, context, key=None):
     m = (ids != 0).astype(jnp.float32)
-    if keep is not None:
-        m = m * keep
     s = (p["table"][ids] * m[..., None]).sum(1) / jnp.sqrt(1.0 + m.sum(1))[:, None]
     return s + context @ p["w4"] + p["b"]
 
 
-def batches(ids, limit=256):
+def batches(ids, limit=128):
     """Lists of (row numbers, padded length): rows of one length bucket together."""
     length = np.array([len(i) for i in ids])
     edge = np.array([n for n in LENGTHS if n <= limit])
@@ -64,7 +62,7 @@ def pack(ids, rows, length):
     return out
 
 
-def train(ids, context, y, mask, weight, params, forward, epochs, rate, seed, drop_ids=0.12, drop_s=0.1, decay=0.0, log=print):
+def train(ids, context, y, mask, weight, params, forward, epochs, rate, seed, decay=0.0, log=print):
     """Adam with a falling rate; rows are drawn once an epoch, grouped by length."""
     opt = {k: (np.zeros_like(v), np.zeros_like(v)) for k, v in params.items()}
     bucket, edge = batches(ids)
@@ -72,10 +70,7 @@ def train(ids, context, y, mask, weight, params, forward, epochs, rate, seed, dr
     total = epochs * sum(int(np.ceil((bucket == b).sum() / sizes[b])) for b in range(len(edge)))
 
     def loss(p, i, c, t, m, w, key):
-        k1, k2 = jax.random.split(key)
-        keep = jax.random.bernoulli(k1, 1 - drop_ids, i.shape).astype(jnp.float32)
-        drop = jax.random.bernoulli(k2, 1 - drop_s, (1, p["table"].shape[1] - 1)).astype(jnp.float32) / (1 - drop_s) if drop_s else None
-        z = forward(p, i, c, keep, drop)
+        z = forward(p, i, c, key)
         bce = jnp.maximum(z, 0) - z * t + jnp.log1p(jnp.exp(-jnp.abs(z)))
         return (bce * m * w[:, None]).sum() / w.sum()
 
@@ -86,7 +81,7 @@ def train(ids, context, y, mask, weight, params, forward, epochs, rate, seed, dr
             m1 = 0.9 * o[k][0] + 0.1 * grad[k]
             m2 = 0.98 * o[k][1] + 0.02 * grad[k] ** 2
             up = (m1 / (1 - 0.9**n)) / (jnp.sqrt(m2 / (1 - 0.98**n)) + 1e-8)
-            new_p[k] = p[k] - lr * (up + (decay * p[k] if k == "table" else 0.0))
+            new_p[k] = p[k] - lr * (up + (decay * p[k] if k in ("table", "w1") else 0.0))
             new_o[k] = (m1, m2)
         return new_p, new_o, value
 

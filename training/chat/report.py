@@ -8,12 +8,12 @@ from data import DANGER
 CHAT = ["youtube_live_irl_stream", "youtube_live_news", "twitch_emotes_sentiment", "cyberaggression_fr"]
 ORDINARY = ["youtube_live_irl_stream", "youtube_live_news"]
 # Highest share of ordinary dev messages that a label may raise; the others are set at their best F1 on real chat.
-BUDGET = {"threat": 2e-4, "incitement": 2e-4, "self_harm": 1.5e-4, "distress": 2e-4, "self_harm_urging": 4e-4, "sexual_abuse": 1e-3}
+BUDGET = {"threat": 1.5e-4, "incitement": 2.2e-4, "self_harm": 2.2e-4, "distress": 1e-4, "self_harm_urging": 5e-4, "sexual_abuse": 1e-3}
 
 
-def quantise(table):
+def quantise(table, share=0.99995):
     """Rounds the table to int8 with a scale a column; returns the rounded table and the scales."""
-    top = np.quantile(np.abs(table), 0.99995, axis=0)
+    top = np.quantile(np.abs(table), share, axis=0)
     scale = np.maximum(top, 1e-6) / 127.0
     q = np.clip(np.round(table / scale), -127, 127)
     q[0] = 0
@@ -52,8 +52,10 @@ def calibrate(rows, z, y, mask):
             # No lower than the best F1 on the dev mix: a quiet dev set is no reason to shout.
             cut = max(cut, best_f1(z[dev, j], y[dev, j] >= 0.5) - 0.5, -1.0)
         else:
-            real = dev & np.isin(source, CHAT)
-            cut = best_f1(z[real, j], y[real, j] >= 0.5)
+            # The best mean of the F1 on each real chat, so that the rudest of them does not decide alone.
+            parts = [dev & (source == src) for src in CHAT if src != "twitch_emotes_sentiment"]
+            cuts = np.linspace(0, 4, 41)
+            cut = max(cuts, key=lambda c: np.mean([f1(z[t, j] >= c, y[t, j] >= 0.5)[2] for t in parts]))
         # One-parameter logistic fit of the slope around the cut, balanced between classes.
         zz, yy = z[dev, j] - cut, (y[dev, j] >= 0.5).astype(float)
         w = np.where(yy > 0, 0.5 / max(yy.sum(), 1), 0.5 / max((1 - yy).sum(), 1))
@@ -115,11 +117,15 @@ def tables(rows, z, y, mask, calibration, name, part="test"):
         del clear
         out.append(f"  {src} any danger label: {wrong.sum()} of {len(wrong)} = {1000 * wrong.mean():.2f} per 1,000")
     out.append("")
-    out.append("Families not trained on: recall, false alarms on near misses, F1 [95 %]")
-    for g in ("fr", "en"):
+    out.append("Families not trained on, in other words: recall, false alarms on near misses, F1 [95 %]")
+    for kept, g in ((part, "fr"), (part, "en"), ("pattern", "fr"), ("pattern", "en")):
         scores = []
+        if not (split == kept).any():
+            continue
+        if kept == "pattern" and g == "fr":
+            out += ["", "Patterns not trained on, in families that are"]
         for j, label in enumerate(LABELS):
-            t = (split == part) & (source == "corpus") & (lang == g) & (mask[:, j] > 0)
+            t = (split == kept) & (source == "corpus") & (lang == g) & (mask[:, j] > 0)
             if not true[t, j].any():
                 continue
             p, r, f = f1(said[t, j], true[t, j])

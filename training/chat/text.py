@@ -5,7 +5,8 @@ The same rules stand in `src/model/text.rs`; `tests/fixtures/chat_parity.json` h
  2. NFKD, lower case, marks and invisible characters dropped, look-alike letters folded.
  3. Tokens: words, numbers by their length (emergency numbers stay), `? ! " € $ £ @`, one emoji or `:emote:` each, `url`.
  4. In a word: digits between letters read as letters, stretched letters shortened, elisions split, spelled-out words joined.
- 5. Ids: word 1- and 2-grams, then character 3- to 5-grams of each word, FNV-1a, sorted, each once; 0 is padding.
+ 5. Ids: word 1- and 2-grams, then character 3- to 5-grams of each word, FNV-1a, sorted, each once; 0 is padding. Words alone have the
+    ids below a third of `buckets`, so that they collide with each other only; all else has the ids above.
 """
 
 import unicodedata
@@ -281,31 +282,30 @@ def _pair(a, b):
 
 
 def features_of_tokens(tok, buckets, limit):
-    m = buckets - 1
+    words = buckets // 3
+    grams = buckets - words
     raw = 8 * limit
-    words = []
+    first = []
     if tok:
         prev = "^"
         for t in tok:
-            if len(words) + 2 > raw:
+            if len(first) + 2 > raw:
                 break
-            words.append(1 + _word(t) % m)
-            words.append(1 + _pair(prev, t) % m)
+            first.append(1 + _word(t) % (words - 1))
+            first.append(words + _pair(prev, t) % grams)
             prev = t
-        words.append(1 + _pair(prev, "~") % m)
-    words = sorted(set(words))[:limit]
-    seen = set(words)
-    room = limit - len(words)
-    grams = []
+        first.append(words + _pair(prev, "~") % grams)
+    first = sorted(set(first))[:limit]
+    seen = set(first)
+    rest = []
     for t in tok:
-        if len(grams) >= raw:
+        if len(rest) >= raw:
             break
         if _has_grams(t):
-            grams.extend(1 + g % m for g in _grams(t))
-    grams = sorted(set(grams) - seen)[:room]
-    return words + grams
+            rest.extend(words + g % grams for g in _grams(t))
+    return first + sorted(set(rest) - seen)[: limit - len(first)]
 
 
-def features(text, buckets=131072, limit=512):
+def features(text, buckets=196608, limit=512):
     """Ids 1..buckets-1 of the text's n-grams, at most `limit`; an empty list where nothing is left of the text."""
     return features_of_tokens(tokens(text), buckets, limit)

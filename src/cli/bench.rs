@@ -1,0 +1,290 @@
+//! `vigie bench`: named benchmarks, each beside a baseline that runs in turn with it, so that what is compared had the
+//! same machine and the same load. Inputs are made by seed. Comes in: names; goes out: a table, or JSON.
+
+mod inference;
+mod material;
+mod stages;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::setup;
+use crate::config::Config;
+use crate::model::{Manifest, ModelError};
+
+/// What can be asked for, in the order in which all of them run.
+pub const NAMES: [&str; 4] = ["models", "decode", "evaluate", "features"];
+
+/// Everything that inputs are made from is drawn from this seed.
+const SEED: u64 = 0x0076_6967_6965;
+
+/// One thing measured: `rounds` times, and its baseline in turn with it.
+#[derive(Debug, Serialize)]
+struct Case {
+    bench: &'static str,
+    what: String,
+    unit: &'static str,
+    /// Items in a round.
+    items: usize,
+    rounds: usize,
+    /// Microseconds an item.
+    micros: Spread,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    baseline: Option<Baseline>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    goal: Option<Goal>,
+}
+
+#[derive(Debug, Serialize)]
+struct Baseline {
+    what: String,
+    micros: Spread,
+    /// Baseline's time over ours, round by round: 1 is as fast, above 1 is faster than the baseline.
+    ratio: Spread,
+}
+
+#[derive(Debug, Serialize)]
+struct Goal {
+    what: String,
+    met: bool,
+}
+
+/// Of the rounds' values: median and extremes.
+#[derive(Clone, Copy, Debug, Serialize)]
+struct Spread {
+    median: f64,
+    low: f64,
+    high: f64,
+}
+
+impl Spread {
+    fn of(mut values: Vec<f64>) -> Self {
+        values.sort_by(f64::total_cmp);
+        let middle = values.len() / 2;
+        let median = match values.len() {
+            0 => 0.0,
+            n if n % 2 == 0 => (values[middle - 1] + values[middle]) / 2.0,
+            _ => values[middle],
+        };
+        let (low, high) = (values.first().copied(), values.last().copied());
+        Self { median, low: low.unwrap_or(0.0), high: high.unwrap_or(0.0) }
+    }
+}
+
+/// The machine that the numbers are of.
+#[derive(Debug, Serialize)]
+struct Machine {
+    cpu: String,
+    cores: usize,
+    /// Load over a minute before the first benchmark; 0 is idle.
+    load: f64,
+    profile: &'static str,
+    version: &'static str,
+}
+
+impl Machine {
+    fn here() -> Self {
+        let line = |path: &str, start: &str| {
+            let text = std::fs::read_to_string(path).unwrap_or_default();
+            text.lines().find(|line| line.starts_with(start)).map(str::to_owned)
+        };
+        let cpu = line("/proc/cpuinfo", "model name")
+            .and_then(|line| Some(line.split_once(':')?.1.trim().to_owned()));
+        let load = line("/proc/loadavg", "")
+            .and_then(|line| line.split(' ').next()?.parse().ok())
+            .unwrap_or(0.0);
+        Self {
+            cpu: cpu.unwrap_or_else(|| "unknown".into()),
+            cores: std::thread::available_parallelism().map_or(1, |n| n.get()),
+            load,
+            profile: if cfg!(debug_assertions) { "dev" } else { "release" },
+            version: env!("CARGO_PKG_VERSION"),
+        }
+    }
+}
+
+/// What benchmarks need of the daemon; opened when one first needs it.
+struct Bench {
+    config: Config,
+    manifest: Option<Manifest>,
+    cases: Vec<Case>,
+}
+
+impl Bench {
+    fn manifest(&mut self) -> Result<Manifest, ModelError> {
+        if let Some(manifest) = &self.manifest {
+            return Ok(manifest.clone());
+        }
+        Ok(self.manifest.insert(setup::models(&self.config)?).clone())
+    }
+}
+
+/// Runs the named benchmarks, or all; prints a table, or JSON. Errors: an unknown name, a config or models that cannot
+/// be used, in words.
+pub fn run(names: &[String], json: bool, config: &Path) -> Result<(), String> {
+    if let Some(name) = names.iter().find(|name| !NAMES.contains(&name.as_str())) {
+        return Err(format!("no benchmark is called `{name}`; there are: {}", NAMES.join(", ")));
+    }
+    let config = setup::config(config).map_err(|errors| errors.to_string())?;
+    let mut bench = Bench { config, manifest: None, cases: Vec::new() };
+    let machine = Machine::here();
+    if !json {
+        println!("{}", machine.told());
+    }
+    for name in NAMES.iter().filter(|name| names.is_empty() || names.iter().any(|n| n == *name)) {
+        let before = bench.cases.len();
+        match *name {
+            "models" => inference::models(&mut bench)?,
+            "decode" => stages::decode(&mut bench),
+            "evaluate" => stages::evaluate(&mut bench)?,
+            _ => stages::features(&mut bench)?,
+        }
+        if !json {
+            println!("\n{name}");
+            bench.cases[before..].iter().for_each(|case| println!("{}", case.told()));
+        }
+    }
+    if json {
+        let all = serde_json::json!({ "machine": machine, "cases": bench.cases });
+        println!("{all:#}");
+    }
+    Ok(())
+}
+
+/// Runs ours and the baseline in turn, each first in every other round; both once before, uncounted. Each returns how
+/// long its round took.
+fn in_turn(
+    rounds: usize,
+    mut ours: impl FnMut() -> Duration,
+    mut baseline: impl FnMut() -> Duration,
+) -> (Vec<Duration>, Vec<Duration>) {
+    ours();
+    baseline();
+    let (mut mine, mut theirs) = (Vec::new(), Vec::new());
+    for round in 0..rounds {
+        if round % 2 == 0 {
+            mine.push(ours());
+            theirs.push(baseline());
+        } else {
+            theirs.push(baseline());
+            mine.push(ours());
+        }
+    }
+    (mine, theirs)
+}
+
+fn timed(work: impl FnOnce()) -> Duration {
+    let began = Instant::now();
+    work();
+    began.elapsed()
+}
+
+fn micros(rounds: &[Duration], items: usize) -> Spread {
+    Spread::of(rounds.iter().map(|took| took.as_secs_f64() * 1e6 / items as f64).collect())
+}
+
+impl Baseline {
+    fn of(what: &str, items: usize, mine: &[Duration], theirs: &[Duration]) -> Self {
+        let ratio = theirs.iter().zip(mine).map(|(b, a)| b.as_secs_f64() / a.as_secs_f64());
+        Self {
+            what: what.to_owned(),
+            micros: micros(theirs, items),
+            ratio: Spread::of(ratio.collect()),
+        }
+    }
+}
+
+impl Machine {
+    fn told(&self) -> String {
+        let warning = if self.profile == "dev" {
+            "\nThis is the dev profile: its numbers say little; `cargo bench` and `make build` use release."
+        } else {
+            ""
+        };
+        format!(
+            "vigie {} ({}) on {}, {} cores, load {}\nmedian [lowest, highest] of the rounds; a ratio above 1 is faster than the baseline{warning}",
+            self.version, self.profile, self.cpu, self.cores, self.load
+        )
+    }
+}
+
+impl Case {
+    fn told(&self) -> String {
+        let rate = 1e6 / self.micros.median;
+        let mut out = format!(
+            "  {:<44} {} µs a {}, {}/s; n = {} × {}",
+            self.what,
+            self.micros.told(3),
+            self.unit,
+            grouped(rate),
+            self.rounds,
+            grouped(self.items as f64),
+        );
+        if let Some(baseline) = &self.baseline {
+            out.push_str(&format!(
+                "\n    beside {:<37} {} µs; ratio {}",
+                baseline.what,
+                baseline.micros.told(3),
+                baseline.ratio.told(2)
+            ));
+        }
+        if let Some(goal) = &self.goal {
+            let met = if goal.met { "met" } else { "NOT met" };
+            out.push_str(&format!("\n    goal {}: {met}", goal.what));
+        }
+        out
+    }
+}
+
+impl Spread {
+    fn told(&self, digits: usize) -> String {
+        let Spread { median, low, high } = self;
+        format!("{median:.digits$} [{low:.digits$}, {high:.digits$}]")
+    }
+}
+
+/// `12,345` for 12345.4.
+fn grouped(value: f64) -> String {
+    let digits = format!("{value:.0}");
+    let mut out = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_and_the_ratio_are_taken_round_by_round() {
+        let spread = Spread::of(vec![5.0, 1.0, 3.0]);
+        assert_eq!((spread.median, spread.low, spread.high), (3.0, 1.0, 5.0));
+        assert_eq!(Spread::of(vec![4.0, 1.0, 2.0, 3.0]).median, 2.5);
+        let ms = |list: [u64; 3]| list.map(Duration::from_millis);
+        let baseline = Baseline::of("x", 1000, &ms([10, 20, 30]), &ms([5, 20, 60]));
+        assert_eq!(baseline.ratio.median, 1.0);
+        assert_eq!((baseline.ratio.low, baseline.ratio.high), (0.5, 2.0));
+        assert_eq!(baseline.micros.median, 20.0);
+    }
+
+    #[test]
+    fn numbers_are_told_with_their_thousands() {
+        assert_eq!(
+            [0.4, 999.0, 1000.0, 1234567.0].map(grouped),
+            ["0", "999", "1,000", "1,234,567"]
+        );
+    }
+
+    #[test]
+    fn an_unknown_name_is_refused_with_those_known() {
+        let error = run(&["speed".into()], false, Path::new("/none")).unwrap_err();
+        assert!(error.contains("`speed`") && error.contains("models, decode"), "{error}");
+    }
+}

@@ -1,0 +1,298 @@
+//! The benchmarks `decode`, `evaluate` and `features`: what an event costs without inference, what a judgement costs,
+//! and what reading a text for the model costs, each on one core.
+
+use std::borrow::Cow;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hashbrown::HashMap;
+use serde::Deserialize;
+
+use super::{Baseline, Bench, Case, Goal, in_turn, material, micros, timed};
+use crate::channel::Channel;
+use crate::cli::setup;
+use crate::event::{
+    ChannelId, Consumed, FeedItem, Fuel, Keyer, Rates, Scores, Signals, Timestamp, decode as read,
+};
+use crate::feed::{Dedupe, WINDOW};
+use crate::model::{Door, Escalation, Preprocess, Ready, text};
+use crate::risk::State;
+
+const CHANNELS: usize = 1000;
+const ROUNDS: usize = 9;
+const EVENTS: usize = 50_000;
+/// Chat older than this against channel time is only counted; the config's default.
+const LATE_MS: i64 = 120_000;
+
+/// The way of an event up to its channel, without models and rules.
+struct Way {
+    keyer: Keyer,
+    dedupe: Dedupe,
+    door: Door,
+    channels: HashMap<ChannelId, Channel>,
+    ready: Vec<Ready>,
+}
+
+impl Way {
+    fn new(bench: &Bench) -> Self {
+        // The number is above zero.
+        let most = NonZeroUsize::new(CHANNELS * 2).unwrap_or(NonZeroUsize::MIN);
+        Self {
+            keyer: Keyer::new(b"bench"),
+            dedupe: Dedupe::new(),
+            door: Door::new(most, setup::categories(&bench.config), Arc::new(Rates::default())),
+            channels: HashMap::new(),
+            ready: Vec::new(),
+        }
+    }
+
+    /// One line all the way; whether it came through.
+    fn take(&mut self, line: &str, scores: &Scores) -> bool {
+        let Ok(FeedItem::Event(event)) = read(line, &self.keyer) else { return false };
+        if !self.dedupe.admit(0, &event) {
+            return false;
+        }
+        self.door.admit(event, &mut self.ready);
+        for ready in self.ready.drain(..) {
+            let Ready::Event { admitted, message } = ready else { continue };
+            let channel = admitted.event.channel.clone();
+            let at = admitted.event.at;
+            let plain = message.filter(|m| m.setting.excuses()).map(|_| *scores);
+            let fuel = Fuel::Event {
+                event: admitted.event,
+                stamp: admitted.stamp,
+                scores: *scores,
+                plain,
+                unscored: None,
+            };
+            let entry = Consumed { channel, at, fuel };
+            let known = self.channels.entry_ref(&entry.channel).or_default();
+            std::hint::black_box(known.consume(&entry, LATE_MS));
+        }
+        true
+    }
+}
+
+/// The fields of the flat wire format, read into a struct and nothing more.
+#[derive(Deserialize)]
+struct Plain<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'a, str>,
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    #[serde(borrow)]
+    at: Cow<'a, str>,
+    #[serde(borrow)]
+    channel: Cow<'a, str>,
+    #[serde(borrow, default)]
+    user: Option<PlainUser<'a>>,
+    #[serde(borrow, default)]
+    text: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+struct PlainUser<'a> {
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    #[serde(borrow, default)]
+    name: Option<Cow<'a, str>>,
+}
+
+fn read_plain(line: &str) -> usize {
+    let Ok(plain) = serde_json::from_str::<Plain>(line) else { return 0 };
+    let user = plain.user.map_or(0, |user| user.id.len() + user.name.map_or(0, |n| n.len()));
+    let text = plain.text.map_or(0, |text| text.len());
+    plain.kind.len() + plain.id.len() + plain.at.len() + plain.channel.len() + user + text
+}
+
+pub fn decode(bench: &mut Bench) {
+    let mut way = Way::new(bench);
+    let mut dice = material::dice(5);
+    let scores: Vec<Scores> = (0..EVENTS).map(|_| material::scores(&mut dice)).collect();
+    // A full window of repeats, as on a day like any other.
+    let mut first = 0;
+    while first < WINDOW {
+        let lines = material::lines(EVENTS, CHANNELS, first);
+        lines.iter().zip(&scores).for_each(|(line, scores)| {
+            way.take(line, scores);
+        });
+        first += EVENTS;
+    }
+    let (mut all, mut reads, mut values, mut structs) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut lost = 0;
+    for _ in 0..ROUNDS {
+        let lines = material::lines(EVENTS, CHANNELS, first);
+        first += EVENTS;
+        values.push(timed(|| {
+            for line in &lines {
+                std::hint::black_box(serde_json::from_str::<serde_json::Value>(line).ok());
+            }
+        }));
+        structs.push(timed(|| {
+            for line in &lines {
+                std::hint::black_box(read_plain(line));
+            }
+        }));
+        reads.push(timed(|| {
+            for line in &lines {
+                std::hint::black_box(read(line, &way.keyer).ok());
+            }
+        }));
+        all.push(timed(|| {
+            for (line, scores) in lines.iter().zip(&scores) {
+                lost += usize::from(!way.take(line, scores));
+            }
+        }));
+    }
+    let mut case =
+        |what: String, mine: &[Duration], beside: &str, theirs: &[Duration], goal: bool| {
+            let micros = micros(mine, EVENTS);
+            let goal = goal.then(|| Goal {
+                what: "at most 3 µs an event on one core".into(),
+                met: micros.median <= 3.0 && lost == 0,
+            });
+            bench.cases.push(Case {
+                bench: "decode",
+                what,
+                unit: "event",
+                items: EVENTS,
+                rounds: ROUNDS,
+                micros,
+                baseline: Some(Baseline::of(beside, EVENTS, mine, theirs)),
+                goal,
+            });
+        };
+    let way = format!("decode + dedupe + channel, {CHANNELS} channels");
+    let (plain, value) = ("serde_json into a plain struct", "serde_json::Value");
+    case(way.clone(), &all, value, &values, true);
+    case(way, &all, plain, &structs, false);
+    case("decode alone (with the user's key)".into(), &reads, plain, &structs, false);
+}
+
+pub fn evaluate(bench: &mut Bench) -> Result<(), String> {
+    let judge = setup::judge(&bench.config).map_err(|errors| errors.to_string())?;
+    let manifest = bench.manifest().map_err(|error| error.to_string())?;
+    let mut model = Escalation::open(&manifest).map_err(|error| error.to_string())?;
+    // Channels in trouble: every kind of signal has been fed.
+    let mut way = Way::new(bench);
+    let mut dice = material::dice(6);
+    for line in material::lines(CHANNELS * 30, CHANNELS, 0) {
+        way.take(&line, &material::heavy_scores(&mut dice));
+    }
+    let now = material::START.plus_ms((CHANNELS * 30) as i64);
+    let channels: Vec<&Channel> = way.channels.values().collect();
+    let mut states = vec![State::default(); channels.len()];
+    let items = channels.len();
+    let at = |round: usize| now.plus_ms(round as i64 * 1000);
+    let signals_at = |at: Timestamp| -> Vec<Signals> {
+        channels.iter().map(|channel| channel.signals(at)).collect()
+    };
+    let (mut round, mut whole) = (0, Vec::new());
+    let (mut parts_signals, mut parts_model, mut parts_rules) =
+        (Vec::new(), Vec::new(), Vec::new());
+    while round < ROUNDS * 3 {
+        round += 1;
+        let at = at(round);
+        whole.push(timed(|| {
+            for (channel, state) in channels.iter().zip(&mut states) {
+                let signals = channel.signals(at);
+                let rows = std::slice::from_ref(&signals);
+                let out = model.as_mut().and_then(|model| model.run(rows).ok());
+                let out = out.and_then(|out| out.first().copied()).map(setup::outputs);
+                let harm = channel.last_harm;
+                std::hint::black_box(judge.assess(state, &signals, out, harm, at, true));
+            }
+        }));
+        let mut signals = Vec::new();
+        parts_signals.push(timed(|| signals = signals_at(at)));
+        let mut outs = vec![None; items];
+        parts_model.push(timed(|| {
+            for (row, out) in signals.iter().zip(&mut outs) {
+                let ran = model.as_mut().and_then(|m| m.run(std::slice::from_ref(row)).ok());
+                *out = ran.and_then(|ran| ran.first().copied()).map(setup::outputs);
+            }
+        }));
+        parts_rules.push(timed(|| {
+            for ((channel, state), (row, out)) in
+                channels.iter().zip(&mut states).zip(signals.iter().zip(&outs))
+            {
+                let harm = channel.last_harm;
+                std::hint::black_box(judge.assess(state, row, *out, harm, at, true));
+            }
+        }));
+    }
+    let name = match &model {
+        Some(_) => "signals + rules + escalation",
+        None => "signals + rules (the manifest has no escalation model)",
+    };
+    let rules = judge.rules.len();
+    let mut parts = vec![
+        (name.to_owned(), whole),
+        ("of it, signals".into(), parts_signals),
+        (format!("of it, {rules} rules and levels"), parts_rules),
+    ];
+    if model.is_some() {
+        parts.push(("of it, the escalation model, a row at a time".into(), parts_model));
+    }
+    for (what, took) in parts {
+        bench.cases.push(Case {
+            bench: "evaluate",
+            what,
+            unit: "evaluation",
+            items,
+            rounds: took.len(),
+            micros: micros(&took, items),
+            baseline: None,
+            goal: None,
+        });
+    }
+    Ok(())
+}
+
+pub fn features(bench: &mut Bench) -> Result<(), String> {
+    // Only how the text is read is measured, so the models themselves need not be there.
+    let manifest = setup::manifest(&bench.config).map_err(|error| error.to_string())?;
+    let read = manifest.models.iter().find_map(|spec| match &spec.preprocess {
+        Some(Preprocess::HashedNgrams { buckets, lengths }) => Some((*buckets, *lengths.last()?)),
+        _ => None,
+    });
+    let (buckets, longest) = read.ok_or("the manifest has no model of hashed n-grams")?;
+    let messages = material::messages(20_000);
+    let mut ids = Vec::new();
+    let ours = || {
+        timed(|| {
+            for message in &messages {
+                text::features(&message.text, buckets, longest, &mut ids);
+                std::hint::black_box(&ids);
+            }
+        })
+    };
+    // The least that any reader of words must do: lower case, split, hash each word.
+    let least = || {
+        timed(|| {
+            for message in &messages {
+                let lower = message.text.to_lowercase();
+                let hash = |word: &str| {
+                    word.bytes()
+                        .fold(0x811C_9DC5_u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193))
+                };
+                std::hint::black_box(lower.split_whitespace().map(hash).fold(0, u32::max));
+            }
+        })
+    };
+    let (mine, theirs) = in_turn(ROUNDS, ours, least);
+    let beside = "lower case, split, one hash a word";
+    bench.cases.push(Case {
+        bench: "features",
+        what: "text features (1-2 words, 3-5 characters)".into(),
+        unit: "message",
+        items: messages.len(),
+        rounds: mine.len(),
+        micros: micros(&mine, messages.len()),
+        baseline: Some(Baseline::of(beside, messages.len(), &mine, &theirs)),
+        goal: None,
+    });
+    Ok(())
+}

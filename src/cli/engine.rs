@@ -1,0 +1,296 @@
+//! The engine of one shard: channels, judgement and alerts wired together, without I/O or clock. Everything that a
+//! channel consumes goes through [`Engine::consume`], in `run` as in `replay`, so that both come to the same alerts.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
+
+use super::setup::outputs;
+use crate::alert::{Book, Change, Holds, House, Judgement, Moment};
+use crate::channel::{Channel, Stream};
+use crate::config::Config;
+use crate::event::{ChannelId, Consumed, Fuel, Level, SIGNALS, Signals, Timestamp};
+use crate::model::Escalation;
+use crate::risk::{self, Judge};
+use crate::store::Sample;
+use crate::store::journal::Mark;
+
+/// Samples of a channel's signals are taken at most this often, in channel time.
+const SAMPLE_MS: i64 = 15_000;
+
+/// Where the escalation model's outputs come from: the model itself, or a journal that recorded them.
+pub enum Oracle {
+    None,
+    Model { model: Box<Escalation>, failures: u64 },
+    Recorded(VecDeque<[f32; 4]>),
+}
+
+impl Oracle {
+    pub fn model(model: Option<Escalation>) -> Self {
+        model.map_or(Oracle::None, |model| Oracle::Model { model: Box::new(model), failures: 0 })
+    }
+
+    /// One set of outputs a row; nothing if there is no model, or it failed. Everything answered is also put into
+    /// `asked`, for the journal.
+    fn ask(&mut self, rows: &[Signals], asked: &mut Vec<[f32; 4]>) -> Vec<[f32; 4]> {
+        let answers = match self {
+            Oracle::None => Vec::new(),
+            Oracle::Model { model, failures } => model.run(rows).unwrap_or_else(|error| {
+                if *failures == 0 {
+                    tracing::error!(%error, "the escalation model failed; rules alone decide");
+                }
+                *failures += 1;
+                Vec::new()
+            }),
+            Oracle::Recorded(recorded) => {
+                if recorded.len() < rows.len() {
+                    Vec::new()
+                } else {
+                    recorded.drain(..rows.len()).collect()
+                }
+            }
+        };
+        asked.extend_from_slice(&answers);
+        answers
+    }
+}
+
+/// All that is remembered of one channel; what checkpoints and journal segments hold.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Slot {
+    pub channel: Channel,
+    pub risk: risk::State,
+    pub book: Book,
+    /// Id of the last event consumed.
+    last_event: Box<str>,
+    /// The second that is still to be judged at its end.
+    pending: Option<i64>,
+    last_sample: Timestamp,
+    /// Place in the journal; not remembered.
+    #[serde(skip)]
+    pub mark: Mark,
+    /// Changed since the last checkpoint; not remembered.
+    #[serde(skip)]
+    pub dirty: bool,
+    /// The feed that last brought something; not remembered.
+    #[serde(skip)]
+    pub feed: u16,
+}
+
+/// What came of consuming one thing.
+#[derive(Debug, Default)]
+pub struct Step {
+    pub changes: Vec<Change>,
+    /// Outputs of the escalation model, in the order they were asked for.
+    pub asked: Vec<[f32; 4]>,
+    /// The level before and after, where it changed.
+    pub level: Option<(Level, Level)>,
+    /// A paid request for an act came.
+    pub act: bool,
+    pub samples: Vec<Sample>,
+    /// Places of the rules that matched, once for each evaluation.
+    pub matched: Vec<usize>,
+}
+
+/// See the module.
+pub struct Engine {
+    judge: Arc<Judge>,
+    house: Arc<House>,
+    holds: Holds,
+    late_ms: i64,
+    most_channels: usize,
+    oracle: Oracle,
+    slots: HashMap<ChannelId, Slot>,
+    /// Channels that time alone can change, in order of name.
+    ticking: BTreeMap<ChannelId, ()>,
+}
+
+impl Engine {
+    pub fn new(config: &Config, judge: Arc<Judge>, house: Arc<House>, oracle: Oracle) -> Self {
+        let remind = config.sinks.iter().map(|sink| sink.remind.as_ms()).filter(|ms| *ms > 0).min();
+        let holds = Holds {
+            hold_ms: config.levels.hold.as_ms(),
+            offline_hold_ms: config.levels.offline_hold.as_ms(),
+            remind_ms: remind.unwrap_or(Holds::default().remind_ms),
+        };
+        Self {
+            judge,
+            house,
+            holds,
+            late_ms: config.limits.late.as_ms(),
+            most_channels: config.limits.channels.max(1),
+            oracle,
+            slots: HashMap::new(),
+            ticking: BTreeMap::new(),
+        }
+    }
+
+    /// Puts back what a checkpoint or journal segment held.
+    pub fn restore(&mut self, channel: ChannelId, slot: Slot) {
+        self.note_ticking(&channel, &slot);
+        self.slots.insert(channel, slot);
+    }
+
+    pub fn slot(&self, channel: &ChannelId) -> Option<&Slot> {
+        self.slots.get(channel)
+    }
+
+    pub fn slot_mut(&mut self, channel: &ChannelId) -> &mut Slot {
+        self.slots.entry_ref(channel).or_default()
+    }
+
+    pub fn slots(&self) -> impl Iterator<Item = (&ChannelId, &Slot)> {
+        self.slots.iter()
+    }
+
+    /// Outputs recorded for the next consumption; for replaying a journal.
+    pub fn recorded(&mut self, outputs: VecDeque<[f32; 4]>) {
+        self.oracle = Oracle::Recorded(outputs);
+    }
+
+    /// Channels that a tick may change, in order.
+    pub fn ticking(&self) -> Vec<ChannelId> {
+        self.ticking.keys().cloned().collect()
+    }
+
+    /// Whether a tick may change the channel: only such ticks are made and journaled.
+    pub fn needs_tick(&self, channel: &ChannelId) -> bool {
+        self.ticking.contains_key(channel)
+    }
+
+    fn note_ticking(&mut self, channel: &ChannelId, slot: &Slot) {
+        if slot.pending.is_some() || slot.risk.level > Level::None || slot.book.waits() {
+            self.ticking.insert(channel.clone(), ());
+        } else {
+            self.ticking.remove(channel);
+        }
+    }
+
+    /// Takes in one thing. `pre` is called with the channel's state before it, for the journal.
+    pub fn consume(&mut self, entry: &Consumed) -> Step {
+        let mut step = Step::default();
+        // Taken out and put back: the engine's other parts are needed beside it.
+        let mut slot = self.slots.remove(&entry.channel).unwrap_or_default();
+        let before = slot.risk.level;
+        let at = slot.channel.now.max(entry.at);
+        if let Some(second) = slot.pending.filter(|second| at.second() > *second) {
+            slot.pending = None;
+            let end = Timestamp((second + 1) * 1000);
+            self.evaluate(&entry.channel, &mut slot, end, true, &mut step);
+        }
+        let effect = slot.channel.consume(entry, self.late_ms);
+        step.act = effect.act;
+        let now = slot.channel.now;
+        match &entry.fuel {
+            Fuel::Event { event, stamp, .. } => {
+                slot.channel.stamped(stamp);
+                slot.last_event = event.id.clone();
+                slot.pending = Some(now.second());
+            }
+            Fuel::Look { look } => {
+                slot.last_event = look.id.clone();
+                slot.pending = Some(now.second());
+            }
+            Fuel::Tick => self.evaluate(&entry.channel, &mut slot, now, true, &mut step),
+            Fuel::Gap { .. } => {}
+            Fuel::Decision { decision } => step.changes.extend(slot.book.decide(decision, now)),
+        }
+        if effect.now {
+            self.evaluate(&entry.channel, &mut slot, now, false, &mut step);
+        }
+        if slot.risk.level != before {
+            step.level = Some((before, slot.risk.level));
+        }
+        slot.dirty = true;
+        self.note_ticking(&entry.channel, &slot);
+        self.slots.insert(entry.channel.clone(), slot);
+        self.forget_beyond_bound();
+        step
+    }
+
+    fn evaluate(
+        &mut self,
+        id: &ChannelId,
+        slot: &mut Slot,
+        at: Timestamp,
+        end: bool,
+        step: &mut Step,
+    ) {
+        let signals = slot.channel.signals(at);
+        let rows = std::slice::from_ref(&signals);
+        let out = self.oracle.ask(rows, &mut step.asked).first().copied().map(outputs);
+        let last_harm = slot.channel.last_harm;
+        let (assessment, matches) =
+            self.judge.assess(&mut slot.risk, &signals, out, last_harm, at, end);
+        step.matched.extend(&matches.0);
+        let moment = Moment {
+            channel: id,
+            at,
+            level: assessment.level,
+            score: assessment.score,
+            second_end: end,
+            offline_since: slot.channel.stream.offline_since,
+            last_event: &slot.last_event,
+        };
+        let (judge, house, oracle) = (&self.judge, &self.house, &mut self.oracle);
+        let (channel, asked) = (&slot.channel, &mut step.asked);
+        let change = slot.book.observe(&moment, &self.holds, &mut |alert, facts| {
+            let mut run = |rows: &[Signals]| -> Vec<risk::Outputs> {
+                oracle.ask(rows, asked).into_iter().map(outputs).collect()
+            };
+            let grounds = judge.grounds(&assessment, &signals, &mut run);
+            let offences = judge.offences(&assessment, &grounds);
+            let judged = Judgement {
+                assessment: &assessment,
+                grounds: &grounds,
+                offences: &offences,
+                signals: &signals,
+            };
+            house.write(channel, &judged, alert, facts);
+        });
+        step.changes.extend(change);
+        let worth = assessment.level > Level::None
+            || last_harm.is_some_and(|then| at.since(then) < 20 * SAMPLE_MS);
+        if worth && at.since(slot.last_sample) >= SAMPLE_MS {
+            slot.last_sample = at;
+            step.samples.push(sample(id, at, assessment.level, &signals));
+        }
+    }
+
+    /// The channel silent longest goes, if it has no alert that may still change.
+    fn forget_beyond_bound(&mut self) {
+        if self.slots.len() <= self.most_channels {
+            return;
+        }
+        let oldest = self
+            .slots
+            .iter()
+            .filter(|(_, slot)| !slot.book.waits() && slot.risk.level == Level::None)
+            .min_by_key(|(id, slot)| (slot.channel.now, (*id).clone()))
+            .map(|(id, _)| id.clone());
+        if let Some(oldest) = oldest {
+            self.slots.remove(&oldest);
+            self.ticking.remove(&oldest);
+        }
+    }
+}
+
+impl Slot {
+    pub fn level(&self) -> Level {
+        self.risk.level
+    }
+
+    pub fn stream(&self) -> &Stream {
+        &self.channel.stream
+    }
+}
+
+fn sample(id: &ChannelId, at: Timestamp, level: Level, signals: &Signals) -> Sample {
+    let known = crate::event::Signal::all().filter_map(|signal| {
+        let value = signals.get(signal).filter(|value| *value > 1e-4)?;
+        Some((SIGNALS[signal as usize].name.to_owned(), value))
+    });
+    Sample { channel: id.clone(), at, level, signals: known.collect() }
+}

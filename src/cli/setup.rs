@@ -1,0 +1,196 @@
+//! From a checked config to the parts that commands share: the judge with its rules, what alerts have in common, the
+//! models. Errors are told with their place in the config where they have one.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::alert::{Authority, House, Words, jurisdiction};
+use crate::config::{Config, ConfigErrors, Mode, Problem};
+use crate::event::{Setting, Signal, Timestamp};
+use crate::model::{Escalation, Manifest, ModelError, ModelKind, load_runtime};
+use crate::risk::{Judge, Outputs, Rule, Thresholds};
+
+use super::engine::{Engine, Oracle};
+
+/// Loads a config; prints nothing.
+pub fn config(path: &Path) -> Result<Config, ConfigErrors> {
+    Config::load(path)
+}
+
+/// The judge of a config. Errors: every rule that does not compile, at its place.
+pub fn judge(config: &Config) -> Result<Judge, ConfigErrors> {
+    let mut problems = Vec::new();
+    let mut rules = Vec::new();
+    for rule in &config.rules {
+        let shadow = rule.mode == Mode::Shadow;
+        match Rule::compile(
+            &rule.name,
+            &rule.when,
+            rule.level,
+            rule.tense,
+            rule.offences.clone(),
+            shadow,
+        ) {
+            Ok(compiled) => rules.push(compiled),
+            Err(error) => problems.push(rule.problem(
+                error.offset,
+                format!("rule `{}`: {}", rule.name, error.what),
+                "comparisons of signals joined by && and ||".into(),
+                error.mend,
+            )),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(ConfigErrors(problems));
+    }
+    let levels = &config.levels;
+    let thresholds = Thresholds {
+        watch: levels.watch as f32,
+        concern: levels.concern as f32,
+        imminent: levels.imminent as f32,
+        danger: levels.danger as f32,
+        threat_to_life: levels.threat_to_life as f32,
+        hysteresis: levels.hysteresis as f32,
+    };
+    let offences = config.signals.offences.iter().map(|(name, offence)| (name.clone(), *offence));
+    Ok(Judge { thresholds, rules, offences: offences.collect() })
+}
+
+/// Finds, reads and checks the manifest, and loads ONNX Runtime.
+pub fn models(config: &Config) -> Result<Manifest, ModelError> {
+    let runtime = &config.models.runtime;
+    let configured = (!runtime.as_os_str().is_empty())
+        .then(|| first_file(&config.candidates(runtime)).unwrap_or_else(|| runtime.clone()));
+    load_runtime(configured.as_deref())?;
+    manifest(config)
+}
+
+/// The manifest alone: `[models] manifest` where it is written, else beside the binary, in the checkout, in
+/// `/usr/lib/vigie`.
+pub fn manifest(config: &Config) -> Result<Manifest, ModelError> {
+    let candidates = config.candidates(&config.models.manifest);
+    let path = first_file(&candidates).ok_or_else(|| {
+        let looked: Vec<String> = candidates.iter().map(|p| p.display().to_string()).collect();
+        ModelError::Manifest {
+            path: config.models.manifest.clone(),
+            what: format!("not found; looked at {}", looked.join(", ")),
+            mend: "set [models] manifest, or run in the checkout".into(),
+        }
+    })?;
+    Manifest::load(&path)
+}
+
+fn first_file(paths: &[PathBuf]) -> Option<PathBuf> {
+    paths.iter().find(|path| path.is_file()).cloned()
+}
+
+/// Names of rules that cannot match because no model gives a signal that every branch needs.
+pub fn inactive_rules(judge: &Judge, manifest: &Manifest) -> Vec<String> {
+    let labels: Vec<&str> = manifest.models.iter().flat_map(|model| model.labels()).collect();
+    let absent = |signal: Signal| {
+        let stem = signal.stem().trim_end_matches("_peak").trim_end_matches("_voices");
+        match signal.name().split('.').next() {
+            Some("chat") => {
+                crate::event::ChatLabel::from_name(stem).is_some() && !labels.contains(&stem)
+            }
+            Some("picture") => {
+                crate::event::FrameLabel::from_name(stem).is_some() && !labels.contains(&stem)
+            }
+            _ => false,
+        }
+    };
+    let cannot = |rule: &&Rule| !rule.can_match(&absent);
+    judge.rules.iter().filter(cannot).map(|rule| rule.name.clone()).collect()
+}
+
+/// What alerts have in common under this config and these models.
+pub fn house(config: &Config, manifest: &Manifest) -> House {
+    let language = config.server.language.code();
+    let text = manifest.of_kind(ModelKind::Text).next();
+    House {
+        words: Words::new(language),
+        models: manifest.models.iter().map(|m| (m.name.clone(), m.told())).collect(),
+        languages: text.map(|model| model.languages.clone()).unwrap_or_default(),
+        config: config.digest(),
+        public_url: public_url(config),
+        establishment: config.provider.establishment.clone(),
+        authorities: authorities(config),
+        rule_reasons: config
+            .rules
+            .iter()
+            .map(|rule| (rule.name.clone(), rule.reason_in(language).to_owned()))
+            .filter(|(_, reason)| !reason.is_empty())
+            .collect(),
+    }
+}
+
+/// Where people reach the console, without a slash at its end.
+pub fn public_url(config: &Config) -> String {
+    let url = config.server.public_url.trim_end_matches('/');
+    if url.is_empty() { format!("http://{}", config.server.listen) } else { url.to_owned() }
+}
+
+/// The table of authorities as the alert room knows it.
+pub fn authorities(config: &Config) -> Vec<Authority> {
+    let reach = |told| match told {
+        crate::config::Reach::Portal => jurisdiction::Reach::Portal,
+        crate::config::Reach::Email => jurisdiction::Reach::Email,
+        crate::config::Reach::Api => jurisdiction::Reach::Api,
+        crate::config::Reach::Phone => jurisdiction::Reach::Phone,
+    };
+    let entry = |a: &crate::config::Authority| Authority {
+        code: a.code.clone(),
+        country: a.country.clone(),
+        name: a.name.clone(),
+        name_local: a.name_local.clone(),
+        channel: a.channel.map(reach),
+        contact: a.contact.clone(),
+        languages: a.languages.clone(),
+        emergency_number: a.emergency_number.clone(),
+        source: a.source.clone(),
+        verified_on: a.verified_on.clone(),
+    };
+    config.authorities.list.0.iter().map(entry).collect()
+}
+
+/// The categories' settings, keyed in lower case, as the door reads them.
+pub fn categories(config: &Config) -> Arc<BTreeMap<String, Setting>> {
+    Arc::new(config.categories.all())
+}
+
+/// An engine with the escalation model of the manifest, if it has one.
+pub fn engine(config: &Config, manifest: &Manifest) -> Result<Engine, SetupError> {
+    let judge = Arc::new(judge(config)?);
+    let house = Arc::new(house(config, manifest));
+    let oracle = Oracle::model(Escalation::open(manifest)?);
+    Ok(Engine::new(config, judge, house, oracle))
+}
+
+/// Why nothing can run under this config.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    #[error(transparent)]
+    Config(#[from] ConfigErrors),
+    #[error(transparent)]
+    Model(#[from] ModelError),
+}
+
+/// A model's error as a problem of the config, at `[models]`.
+pub fn model_problem(config: &Config, error: &ModelError) -> Problem {
+    config.origin.position("models.manifest").problem(
+        error.to_string(),
+        "models that fit their manifest",
+        "restore the models folder, or correct [models]",
+    )
+}
+
+/// The outputs of the escalation model as risk knows them.
+pub fn outputs(out: [f32; 4]) -> Outputs {
+    Outputs { concern: out[0], danger: out[1], threat_to_life: out[2], imminent: out[3] }
+}
+
+/// The daemon's clock. Only `cli` and rooms that do I/O read it.
+pub fn clock() -> Timestamp {
+    Timestamp(jiff::Timestamp::now().as_millisecond())
+}

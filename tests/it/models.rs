@@ -1,0 +1,718 @@
+//! The shipped models through the real ONNX Runtime: a score is its own input's alone, whatever the company, order or
+//! thread count; models that do not fit their manifest are refused with reasons; the queue's promises hold.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use bytes::Bytes;
+use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use vigie::event::{CHAT_LABELS, FRAME_LABELS, Scores, Setting, Unscored};
+use vigie::model::graph::{BATCH_SIZES, Graph, Input};
+use vigie::model::image::{Eye, ImageError, Picture};
+use vigie::model::text::features;
+use vigie::model::{
+    Fit, Inference, InferenceOptions, LookJob, Looked, Manifest, Message, MessageScores,
+    ModelError, ModelKind, Rejected, Scored, Scorer, Watcher, load_runtime,
+};
+
+pub fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The shipped manifest, with the runtime loaded; `None`, and it is said, where ONNX Runtime is not here.
+pub fn shipped() -> Option<Manifest> {
+    if let Err(error) = load_runtime(None) {
+        eprintln!("VIGIE_SKIPPED models: {error}");
+        return None;
+    }
+    Some(Manifest::load(&root().join("models/manifest.toml")).expect("the shipped manifest"))
+}
+
+pub fn fixture_picture(name: &str) -> Bytes {
+    std::fs::read(root().join("tests/fixtures/frame_parity").join(name)).expect("fixture").into()
+}
+
+const PICTURES: [&str; 6] =
+    ["gradient.jpg", "blocks.jpg", "figures-1.jpg", "figures-2.jpg", "figures-3.jpg", "rings.jpg"];
+
+const WORDS: [&str; 36] = [
+    "salut",
+    "le",
+    "chat",
+    "frappe",
+    "le",
+    "20",
+    "balles",
+    "please",
+    "stop",
+    "he",
+    "isn't",
+    "moving",
+    "appelez",
+    "les",
+    "secours",
+    "lol",
+    "mdr",
+    "GG",
+    "trop",
+    "drôle",
+    "choke",
+    "him",
+    "for",
+    "€50",
+    "kys",
+    "t'es",
+    "nul",
+    "what",
+    "a",
+    "game",
+    "il",
+    "respire",
+    "plus",
+    "😂😂",
+    "@modo",
+    "https://example.org/x",
+];
+
+/// Messages of every padded length, setting and price, by seed.
+fn messages(count: usize, seed: u64) -> Vec<Message> {
+    let mut dice = ChaCha8Rng::seed_from_u64(seed);
+    (0..count)
+        .map(|place| {
+            // Every eighth message is long, one is empty.
+            let words = if place % 8 == 7 { 60 } else { dice.random_range(0..14) };
+            let text: Vec<&str> =
+                (0..words).map(|_| WORDS[dice.random_range(0..WORDS.len())]).collect();
+            Message {
+                text: text.join(" ").into(),
+                paid: dice.random_bool(0.3),
+                setting: Setting::ALL[dice.random_range(0..Setting::ALL.len())],
+            }
+        })
+        .collect()
+}
+
+/// Looks of one to eight pictures, by seed.
+fn looks(count: usize, seed: u64) -> Vec<Vec<Bytes>> {
+    let pictures = PICTURES.map(fixture_picture);
+    let mut dice = ChaCha8Rng::seed_from_u64(seed);
+    (0..count)
+        .map(|place| {
+            let frames = [1, 2, 1, 5, 1, 2, 1, 1, 2, 3, 1, 2, 1, 1, 2, 8][place % 16];
+            (0..frames).map(|_| pictures[dice.random_range(0..pictures.len())].clone()).collect()
+        })
+        .collect()
+}
+
+fn bits(scores: &Scores) -> Vec<Option<u32>> {
+    (0..8).map(|label| scores.get(label).map(f32::to_bits)).collect()
+}
+
+type MessageBits = (Vec<Option<u32>>, Option<Vec<Option<u32>>>);
+
+fn message_bits(scores: &MessageScores) -> MessageBits {
+    (bits(&scores.own), scores.plain.as_ref().map(bits))
+}
+
+type LookBits = (Vec<Option<u32>>, Option<u32>, Vec<u8>, Vec<bool>);
+
+fn look_bits(looked: &Looked) -> LookBits {
+    let motion = looked.motion.map(f32::to_bits);
+    (bits(&looked.scores), motion, looked.thumb.clone(), looked.used.clone())
+}
+
+/// Sends the result, with its place, to a test's thread.
+struct Post<T>(mpsc::Sender<(usize, Result<T, Unscored>)>, usize);
+
+impl<T: Send> Scored<T> for Post<T> {
+    fn done(self: Box<Self>, result: Result<T, Unscored>) {
+        self.0.send((self.1, result)).expect("the test waits");
+    }
+}
+
+/// Of one thing, where whoever wanted it has gone.
+struct Gone;
+
+impl<T> Scored<T> for Gone {
+    fn wanted(&self) -> bool {
+        false
+    }
+    fn done(self: Box<Self>, _result: Result<T, Unscored>) {
+        panic!("nobody waits for this");
+    }
+}
+
+/// Holds the inference thread until the test says go on.
+struct Gate(mpsc::Sender<()>, mpsc::Receiver<()>);
+
+impl<T> Scored<T> for Gate {
+    fn done(self: Box<Self>, _result: Result<T, Unscored>) {
+        self.0.send(()).expect("the test waits");
+        self.1.recv().expect("the test says go on");
+    }
+}
+
+fn answers<T>(receiver: mpsc::Receiver<(usize, Result<T, Unscored>)>, count: usize) -> Vec<T> {
+    let mut out: Vec<Option<T>> = (0..count).map(|_| None).collect();
+    for _ in 0..count {
+        let (place, result) = receiver.recv_timeout(Duration::from_secs(120)).expect("an answer");
+        assert!(out[place].replace(result.expect("scored")).is_none(), "{place} answered twice");
+    }
+    out.into_iter().map(|answer| answer.expect("each has one")).collect()
+}
+
+fn options(threads: usize) -> InferenceOptions {
+    InferenceOptions { threads, ..InferenceOptions::default() }
+}
+
+#[test]
+fn a_message_scores_the_same_bits_in_any_company() {
+    let Some(manifest) = shipped() else { return };
+    let mut scorer = Scorer::open(&manifest).unwrap();
+    let messages = messages(96, 11);
+    let alone: Vec<MessageBits> = messages
+        .iter()
+        .map(|message| message_bits(&scorer.messages(std::slice::from_ref(message)).unwrap()[0]))
+        .collect();
+    assert!(alone.iter().any(|(own, _)| *own != alone[0].0), "they do not all score alike");
+    let mut dice = ChaCha8Rng::seed_from_u64(12);
+    let mut order: Vec<usize> = (0..messages.len()).collect();
+    for size in [2, 7, 64, 96] {
+        for _ in 0..2 {
+            order.shuffle(&mut dice);
+            for company in order.chunks(size) {
+                let batch: Vec<Message> = company.iter().map(|i| messages[*i].clone()).collect();
+                for (place, scores) in company.iter().zip(scorer.messages(&batch).unwrap()) {
+                    let text = &messages[*place].text;
+                    assert_eq!(message_bits(&scores), alone[*place], "in {size}: {text}");
+                }
+            }
+        }
+    }
+    for threads in [1, 2] {
+        let inference = Inference::start(&manifest, options(threads), Arc::new(())).unwrap();
+        for size in [2, 7, 64] {
+            let (sender, receiver) = mpsc::channel();
+            order.shuffle(&mut dice);
+            for company in order.chunks(size) {
+                for place in company {
+                    let post = Box::new(Post(sender.clone(), *place));
+                    assert!(inference.message(messages[*place].clone(), post).is_ok());
+                }
+                if size < 64 && dice.random_bool(0.3) {
+                    std::thread::sleep(Duration::from_millis(3));
+                }
+            }
+            let through: Vec<MessageScores> = answers(receiver, messages.len());
+            let through: Vec<MessageBits> = through.iter().map(message_bits).collect();
+            assert_eq!(through, alone, "{threads} threads, {size} at a time");
+        }
+    }
+}
+
+#[test]
+fn a_look_scores_the_same_bits_in_any_company() {
+    let Some(manifest) = shipped() else { return };
+    let mut scorer = Scorer::open(&manifest).unwrap();
+    let looks = looks(64, 21);
+    let alone: Vec<LookBits> =
+        looks.iter().map(|look| look_bits(&scorer.look(look).unwrap())).collect();
+    assert!(alone.iter().any(|look| look.0 != alone[0].0), "they do not all score alike");
+    // A picture's features do not depend on how many stand beside it, nor on its place.
+    let spec = manifest.of_kind(ModelKind::Image).next().unwrap();
+    let mut backbone =
+        Graph::open(spec, &manifest.dir, &spec.file, &spec.sha256, &spec.inputs, &spec.outputs)
+            .unwrap();
+    let mut planes = Vec::new();
+    for name in PICTURES {
+        let picture = Picture::decode(&fixture_picture(name)).unwrap();
+        let (mean, std) = ([127.0; 3], [128.0; 3]);
+        Eye::default().planes(&picture, (224, 224), Fit::Stretch, mean, std, &mut planes);
+    }
+    let one = planes.len() / PICTURES.len();
+    let mut first: Vec<Option<Vec<f32>>> = vec![None; PICTURES.len()];
+    let mut dice = ChaCha8Rng::seed_from_u64(22);
+    for size in BATCH_SIZES.into_iter().filter(|size| *size <= 8) {
+        let places: Vec<usize> = (0..size).map(|_| dice.random_range(0..PICTURES.len())).collect();
+        let batch: Vec<f32> =
+            places.iter().flat_map(|i| planes[i * one..(i + 1) * one].to_vec()).collect();
+        let result = backbone.run(size, &[Input::F32(&batch, &[3, 224, 224])]).unwrap();
+        let width = result[0].len() / size;
+        for (place, row) in places.iter().zip(result[0].chunks_exact(width)) {
+            let known = first[*place].get_or_insert_with(|| row.to_vec());
+            let same = known.iter().zip(row).all(|(a, b)| a.to_bits() == b.to_bits());
+            assert!(same, "{} in a batch of {size}", PICTURES[*place]);
+        }
+    }
+    // Through the queue, in batches of looks that wait together, with messages between them.
+    let chat = messages(64, 23);
+    let mut order: Vec<usize> = (0..looks.len()).collect();
+    for (threads, size, rounds) in [(1, 7, 3), (2, 2, 8), (2, 64, 1)] {
+        let inference = Inference::start(&manifest, options(threads), Arc::new(())).unwrap();
+        order.shuffle(&mut dice);
+        for company in order.chunks(size).take(rounds) {
+            let (sender, receiver) = mpsc::channel();
+            let (said, heard) = mpsc::channel();
+            for (nth, place) in company.iter().enumerate() {
+                let job = LookJob { pictures: looks[*place].clone() };
+                assert!(inference.look(job, Box::new(Post(sender.clone(), nth))).is_ok());
+                let post = Box::new(Post(said.clone(), nth));
+                assert!(inference.message(chat[*place].clone(), post).is_ok());
+            }
+            let through: Vec<Looked> = answers(receiver, company.len());
+            for (place, looked) in company.iter().zip(&through) {
+                assert_eq!(look_bits(looked), alone[*place], "{threads} threads, {size} at a time");
+            }
+            answers::<MessageScores>(heard, company.len());
+        }
+    }
+}
+
+#[test]
+fn paid_never_lowers_a_score_and_plain_is_there_for_settings_that_excuse() {
+    let Some(manifest) = shipped() else { return };
+    let mut scorer = Scorer::open(&manifest).unwrap();
+    let (mut raised, mut same) = (0, 0);
+    for message in messages(80, 31) {
+        for setting in Setting::ALL {
+            let as_paid = |paid| Message { paid, setting, ..message.clone() };
+            let scores = scorer.messages(&[as_paid(false), as_paid(true)]).unwrap();
+            let excuses = matches!(setting, Setting::Game | Setting::Sport | Setting::Fiction);
+            let free = (scores[0].own, scores[0].plain);
+            let paid = (scores[1].own, scores[1].plain);
+            assert_eq!((free.1.is_some(), paid.1.is_some()), (excuses, excuses), "{setting:?}");
+            let pairs = [(Some(free.0), Some(paid.0)), (free.1, paid.1)];
+            for (free, paid) in pairs.into_iter().filter_map(|(a, b)| Some((a?, b?))) {
+                for label in CHAT_LABELS {
+                    let (free, paid) = (free.chat(label).unwrap(), paid.chat(label).unwrap());
+                    assert!((0.0..=1.0).contains(&free) && (0.0..=1.0).contains(&paid));
+                    assert!(paid >= free, "{label:?} {setting:?}: {free} → {paid}: {message:?}");
+                    if paid > free { raised += 1 } else { same += 1 }
+                }
+            }
+            if excuses {
+                let unknown = Message { setting: Setting::Unknown, ..as_paid(true) };
+                let unknown = scorer.messages(&[unknown]).unwrap()[0];
+                assert_eq!(scores[1].plain, Some(unknown.own), "plain is the same for `unknown`");
+            }
+        }
+    }
+    assert!(raised > same / 20, "paying matters to some: {raised} raised, {same} not");
+}
+
+#[test]
+fn chat_scores_are_those_of_the_training() {
+    let Some(manifest) = shipped() else { return };
+    let file = std::fs::read_to_string(root().join("tests/fixtures/chat_parity.json")).unwrap();
+    let fixture: serde_json::Value = serde_json::from_str(&file).unwrap();
+    let spec = manifest.of_kind(ModelKind::Text).next().unwrap();
+    let mut graph =
+        Graph::open(spec, &manifest.dir, &spec.file, &spec.sha256, &spec.inputs, &spec.outputs)
+            .unwrap();
+    let mut scorer = Scorer::open(&manifest).unwrap();
+    let labels = &spec.outputs[0].labels;
+    let buckets = fixture["buckets"].as_u64().unwrap() as u32;
+    let floats = |value: &serde_json::Value| -> Vec<f32> {
+        value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap() as f32).collect()
+    };
+    let (mut furthest, mut compared) = (0.0f32, 0);
+    for row in fixture["scores"].as_array().unwrap() {
+        let text = fixture["texts"][row[0].as_u64().unwrap() as usize][0].as_str().unwrap();
+        let (context, wanted) = (floats(&row[1]), floats(&row[2]));
+        let mut ids = Vec::new();
+        features(text, buckets, 512, &mut ids);
+        // Every padded length from the text's own on gives the same.
+        for length in [16, 32, 64, 128, 256, 512].into_iter().filter(|l| *l >= ids.len()).take(2) {
+            let mut padded = ids.clone();
+            padded.resize(length, 0);
+            let result = graph
+                .run(
+                    2,
+                    &[
+                        Input::I32(&padded.repeat(2), &[length]),
+                        Input::F32(&context.repeat(2), &[context.len()]),
+                    ],
+                )
+                .unwrap();
+            for (score, wanted) in result[0].iter().zip(&wanted) {
+                furthest = furthest.max((score - wanted).abs());
+                compared += 1;
+            }
+        }
+        // The scorer tells the same through the calibration, steep as that is in places.
+        let column = |name: &str| spec.inputs[1].columns.iter().position(|c| c == name).unwrap();
+        let setting = Setting::ALL.into_iter().find(|s| context[column(s.name())] == 1.0);
+        let Some(setting) = setting else { continue };
+        let paid = context[column("paid")] == 1.0;
+        let message = Message { text: text.into(), paid, setting };
+        let told = scorer.messages(&[message]).unwrap()[0].own;
+        for (label, wanted) in labels.iter().zip(&wanted) {
+            let known = vigie::event::ChatLabel::from_name(label).unwrap();
+            let at = |raw: f32| spec.calibrate(label, raw.clamp(0.0, 1.0));
+            let (low, high) = (at(wanted - 1e-4) - 1e-6, at(wanted + 1e-4) + 1e-6);
+            let score = told.chat(known).unwrap();
+            assert!((low..=high).contains(&score), "{label} {score} not in {low}..{high}: {text}");
+        }
+    }
+    eprintln!("chat: largest difference from the training's scores {furthest:.7} of {compared}");
+    assert!(compared >= 1600, "{compared} scores compared");
+    assert!(furthest <= 1e-4, "{furthest}");
+}
+
+/// A copy of the models folder that a test may break.
+struct Copy(tempfile::TempDir);
+
+impl Copy {
+    fn new() -> Self {
+        let copy = Self(tempfile::tempdir().unwrap());
+        for file in ["manifest.toml", "chat/chat.onnx", "frame/backbone.onnx", "frame/look.onnx"] {
+            let to = copy.path(file);
+            std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+            std::fs::copy(root().join("models").join(file), to).unwrap();
+        }
+        // Only chat and frame are looked at here.
+        let mut table: toml::Table = copy.text().parse().unwrap();
+        if let Some(models) = table["model"].as_array_mut() {
+            models.retain(|m| matches!(m["name"].as_str(), Some("chat" | "frame")));
+        }
+        copy.write(&table);
+        copy
+    }
+
+    fn path(&self, file: &str) -> PathBuf {
+        self.0.path().join(file)
+    }
+
+    fn text(&self) -> String {
+        std::fs::read_to_string(self.path("manifest.toml")).unwrap()
+    }
+
+    fn write(&self, table: &toml::Table) {
+        std::fs::write(self.path("manifest.toml"), toml::to_string(table).unwrap()).unwrap();
+    }
+
+    /// Changes the entry of a model.
+    fn entry(&self, model: &str, change: impl FnOnce(&mut toml::Table)) {
+        let mut table: toml::Table = self.text().parse().unwrap();
+        let models = table["model"].as_array_mut().unwrap();
+        let entry = models.iter_mut().find(|m| m["name"].as_str() == Some(model)).unwrap();
+        change(entry.as_table_mut().unwrap());
+        self.write(&table);
+    }
+
+    fn open(&self) -> Result<(), ModelError> {
+        let manifest = Manifest::load(&self.path("manifest.toml"))?;
+        Scorer::open(&manifest).map(|_| ())
+    }
+}
+
+fn value(text: &str) -> toml::Value {
+    format!("x = {text}").parse::<toml::Table>().unwrap()["x"].clone()
+}
+
+fn digest(path: &Path) -> toml::Value {
+    vigie::event::Digest::of(&std::fs::read(path).unwrap()).hex().into()
+}
+
+#[test]
+fn a_model_that_does_not_fit_its_manifest_is_refused_with_a_reason() {
+    if shipped().is_none() {
+        return;
+    }
+    Copy::new().open().expect("the copy itself is whole");
+    type Break = Box<dyn Fn(&Copy)>;
+    let chat = |change: fn(&mut toml::Table)| -> Break {
+        Box::new(move |copy| copy.entry("chat", change))
+    };
+    let frame = |change: fn(&mut toml::Table)| -> Break {
+        Box::new(move |copy| copy.entry("frame", change))
+    };
+    // What is broken, and what the reason must name: the model or file, what is wrong, how to mend it.
+    let cases: Vec<(&str, Break, &[&str])> = vec![
+        (
+            "bytes",
+            Box::new(|copy| {
+                let file = copy.path("chat/chat.onnx");
+                let mut bytes = std::fs::read(&file).unwrap();
+                let middle = bytes.len() / 2;
+                bytes[middle] ^= 1;
+                std::fs::write(&file, bytes).unwrap();
+            }),
+            &["chat@", "chat/chat.onnx", "SHA-256", "restore the file"],
+        ),
+        (
+            "bytes of the look's head",
+            Box::new(|copy| std::fs::write(copy.path("frame/look.onnx"), b"x").unwrap()),
+            &["frame@", "frame/look.onnx", "SHA-256", "restore the file"],
+        ),
+        (
+            "no graph",
+            Box::new(|copy| {
+                let file = copy.path("chat/chat.onnx");
+                let bytes = std::fs::read(&file).unwrap();
+                std::fs::write(&file, &bytes[..bytes.len() / 2]).unwrap();
+                copy.entry("chat", |entry| entry["sha256"] = digest(&file));
+            }),
+            &["chat@", "chat/chat.onnx", "ONNX Runtime refuses", "use a graph"],
+        ),
+        (
+            "no file",
+            Box::new(|copy| std::fs::remove_file(copy.path("frame/backbone.onnx")).unwrap()),
+            &["frame@", "frame/backbone.onnx", "cannot be read", "install the models folder"],
+        ),
+        (
+            "another graph",
+            Box::new(|copy| {
+                let look = copy.path("frame/look.onnx");
+                std::fs::copy(&look, copy.path("chat/chat.onnx")).unwrap();
+                copy.entry("chat", |entry| entry["sha256"] = digest(&look));
+            }),
+            &["chat@", "chat/chat.onnx", "no input `ids`", "features", "correct the manifest"],
+        ),
+        (
+            "input shape",
+            chat(|e| e["inputs"][1]["shape"] = value(r#"["batch", 7]"#)),
+            &[
+                "chat@",
+                "`context`",
+                "chat/chat.onnx",
+                "[-1, 6]",
+                "[batch, 7]",
+                "correct the manifest",
+            ],
+        ),
+        (
+            "input type",
+            chat(|e| e["inputs"][0]["type"] = "f32".into()),
+            &["chat@", "`ids`", "chat/chat.onnx", "i32 [-1, -1]", "f32 [batch, length]"],
+        ),
+        (
+            "input name",
+            chat(|e| e["inputs"][0]["name"] = "tokens".into()),
+            &[
+                "chat@",
+                "chat/chat.onnx",
+                "no input `tokens`",
+                "ids",
+                "correct the manifest's names",
+            ],
+        ),
+        (
+            "output name",
+            frame(|e| e["outputs"][0]["name"] = "logits".into()),
+            &[
+                "frame@",
+                "frame/backbone.onnx",
+                "no output `logits`",
+                "correct the manifest's names",
+            ],
+        ),
+        (
+            "picture size",
+            frame(|e| e["preprocess"]["width"] = 192.into()),
+            &["frame@", "192 × 224", "[batch, 3, 224, 224]", "correct the entry"],
+        ),
+        (
+            "picture scale",
+            frame(|e| e["preprocess"]["std"] = value("[128.0, 0.0, 128.0]")),
+            &["frame@", "std", "correct the entry"],
+        ),
+        (
+            "head of other width",
+            frame(|e| e["look"]["inputs"][0]["shape"] = value(r#"["batch", 8, 1281]"#)),
+            &["frame@", "`features`", "frame/look.onnx", "1281", "correct the manifest"],
+        ),
+        (
+            "a label too few",
+            chat(|e| {
+                e["outputs"][0]["labels"].as_array_mut().unwrap().pop();
+                e["calibration"].as_table_mut().unwrap().remove("toxicity");
+            }),
+            &["chat@", "`scores`", "8 columns, 7 names", "name every column"],
+        ),
+        (
+            "no labels",
+            chat(|e| {
+                e["outputs"][0].as_table_mut().unwrap().remove("labels");
+                e.remove("calibration");
+            }),
+            &["chat@", "no labels", "name every column"],
+        ),
+        (
+            "a label not known",
+            chat(|e| e["outputs"][0]["labels"][0] = "menace".into()),
+            &["chat@", "`menace`", "docs/models.md"],
+        ),
+        (
+            "a column not known",
+            chat(|e| e["inputs"][1]["columns"][2] = "play".into()),
+            &["chat@", "`play`", "paid, real, game, sport, fiction, unknown"],
+        ),
+        (
+            "columns without a number",
+            chat(|e| e["inputs"][1]["shape"] = value(r#"["batch", "settings"]"#)),
+            &["chat@", "`context`", "chat/chat.onnx", "[batch, settings]", "correct the manifest"],
+        ),
+        (
+            "calibration that falls",
+            chat(|e| e["calibration"]["threat"] = value("[[0.0, 0.5], [1.0, 0.2]]")),
+            &["chat@", "`threat`", "rising", "at least two points"],
+        ),
+        (
+            "calibration out of range",
+            frame(|e| e["calibration"]["violence"] = value("[[0.0, 0.0], [1.0, 1.5]]")),
+            &["frame@", "`violence`", "within 0..1", "at least two points"],
+        ),
+        (
+            "calibration of nothing",
+            frame(|e| {
+                let line = value("[[0.0, 0.0], [1.0, 1.0]]");
+                e["calibration"].as_table_mut().unwrap().insert("nudity".into(), line);
+            }),
+            &["frame@", "`nudity`", "does not give", "remove it"],
+        ),
+        (
+            "two models of one label",
+            Box::new(|copy| {
+                let mut table: toml::Table = copy.text().parse().unwrap();
+                let models = table["model"].as_array_mut().unwrap();
+                let twin = models[0].clone();
+                models.push(twin);
+                copy.write(&table);
+            }),
+            &["manifest.toml", "two models give the label `threat`", "take the label out"],
+        ),
+        (
+            "a key not known",
+            chat(|e| drop(e.insert("licens".into(), "x".into()))),
+            &["manifest.toml", "licens", "models/manifest.toml of this version"],
+        ),
+        (
+            "another schema",
+            Box::new(|copy| {
+                let text = copy.text().replace("schema = 1", "schema = 2");
+                std::fs::write(copy.path("manifest.toml"), text).unwrap();
+            }),
+            &["manifest.toml", "schema 2", "use the models of this version"],
+        ),
+    ];
+    for (what, broken, needles) in cases {
+        let copy = Copy::new();
+        broken(&copy);
+        let error = copy.open().expect_err(what).to_string();
+        for needle in needles {
+            assert!(error.contains(needle), "{what}: {needle:?} is not told in: {error}");
+        }
+    }
+}
+
+/// Counts what the batcher tells.
+#[derive(Default)]
+struct Counts {
+    messages: AtomicUsize,
+    looks: AtomicUsize,
+    bad: AtomicUsize,
+}
+
+impl Watcher for Counts {
+    fn batch(&self, what: &'static str, size: usize, _took: Duration) {
+        match what {
+            "message" => self.messages.fetch_add(size, Ordering::SeqCst),
+            _ => self.looks.fetch_add(1, Ordering::SeqCst),
+        };
+    }
+    fn bad_picture(&self, _error: &ImageError) {
+        self.bad.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn a_full_queue_gives_work_back_skips_what_nobody_wants_and_drains_when_dropped() {
+    let Some(manifest) = shipped() else { return };
+    let counts = Arc::new(Counts::default());
+    let options = InferenceOptions { threads: 1, messages: 4, looks: 2, ..options(1) };
+    let inference = Inference::start(&manifest, options, counts.clone()).unwrap();
+    let chat = messages(8, 41);
+    let job = || LookJob { pictures: vec![fixture_picture("blocks.jpg")] };
+    // The only thread is held in the reply of a first message.
+    let (reached, waits) = mpsc::channel();
+    let (go, held) = mpsc::channel();
+    assert!(inference.message(chat[0].clone(), Box::new(Gate(reached, held))).is_ok());
+    waits.recv_timeout(Duration::from_secs(60)).unwrap();
+
+    let (sender, receiver) = mpsc::channel();
+    for place in 0..2 {
+        assert!(inference.message(chat[1].clone(), Box::new(Gone)).is_ok());
+        let post = Box::new(Post(sender.clone(), place));
+        assert!(inference.message(chat[2 + place].clone(), post).is_ok());
+    }
+    let post = Box::new(Post(sender.clone(), 7));
+    let Err(Rejected((back, reply))) = inference.message(chat[7].clone(), post) else {
+        panic!("a fifth message in a queue of four");
+    };
+    assert_eq!(back, chat[7]);
+    reply.done(Err(Unscored::Shed));
+    assert_eq!(receiver.recv().unwrap(), (7, Err(Unscored::Shed)), "the reply came back too");
+
+    let (look_sender, look_receiver) = mpsc::channel();
+    assert!(inference.look(job(), Box::new(Gone)).is_ok());
+    assert!(inference.look(job(), Box::new(Post(look_sender.clone(), 0))).is_ok());
+    let post = Box::new(Post(look_sender, 1));
+    let Err(Rejected((back, _))) = inference.look(job(), post) else {
+        panic!("a third look in a queue of two");
+    };
+    assert_eq!(back, job());
+    assert_eq!(inference.depth(), (4, 2));
+
+    go.send(()).unwrap();
+    drop(inference);
+    // Dropping waited for the thread: all who wait have their answer, and nothing more was scored than they asked for.
+    let done: Vec<_> = receiver.try_iter().collect();
+    assert_eq!(done.len(), 2);
+    assert!(done.iter().all(|(_, result)| result.is_ok()));
+    assert_eq!(look_receiver.try_iter().filter(|(_, result)| result.is_ok()).count(), 1);
+    assert_eq!(counts.messages.load(Ordering::SeqCst), 3, "two gone messages were skipped");
+    assert_eq!(counts.looks.load(Ordering::SeqCst), 1, "the gone look was skipped");
+}
+
+#[test]
+fn an_oneshot_whose_receiver_went_is_not_wanted() {
+    let (sender, receiver) = tokio::sync::oneshot::channel::<Result<MessageScores, Unscored>>();
+    let reply: Box<dyn Scored<MessageScores>> = Box::new(sender);
+    assert!(reply.wanted());
+    drop(receiver);
+    assert!(!reply.wanted());
+    reply.done(Err(Unscored::NoModel));
+}
+
+#[test]
+fn a_truncated_picture_is_left_out_of_its_look_alone() {
+    let Some(manifest) = shipped() else { return };
+    let [a, b, c] = ["figures-1.jpg", "figures-2.jpg", "rings.jpg"].map(fixture_picture);
+    let cut = b.slice(..b.len() * 2 / 3);
+    let mut scorer = Scorer::open(&manifest).unwrap();
+    let whole = scorer.look(&[a.clone(), c.clone()]).unwrap();
+    let broken = scorer.look(&[a.clone(), cut.clone(), c.clone()]).unwrap();
+    assert_eq!(broken.used, [true, false, true]);
+    assert_eq!(broken.problems.len(), 1);
+    assert_eq!(bits(&broken.scores), bits(&whole.scores));
+    assert_eq!((broken.motion, &broken.thumb), (whole.motion, &whole.thumb));
+    let with_b = scorer.look(&[a, b, c]).unwrap();
+    assert_ne!(bits(&with_b.scores), bits(&whole.scores), "the whole picture would have counted");
+
+    let nothing = scorer.look(&[cut.clone(), Bytes::from_static(b"\xff\xd8")]).unwrap();
+    assert!(FRAME_LABELS.iter().all(|label| nothing.scores.frame(*label).is_none()));
+    assert_eq!((nothing.motion, nothing.thumb.len(), nothing.used), (None, 0, vec![false; 2]));
+
+    let counts = Arc::new(Counts::default());
+    let inference = Inference::start(&manifest, options(1), counts.clone()).unwrap();
+    let (sender, receiver) = mpsc::channel();
+    let job = LookJob { pictures: vec![cut] };
+    assert!(inference.look(job, Box::new(Post(sender, 0))).is_ok());
+    assert_eq!(answers(receiver, 1)[0].problems.len(), 1);
+    assert_eq!(counts.bad.load(Ordering::SeqCst), 1);
+}
