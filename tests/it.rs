@@ -10,8 +10,6 @@ mod delivery;
 mod dossier;
 #[path = "it/evidence.rs"]
 mod evidence;
-#[path = "it/dossier.rs"]
-mod dossier;
 #[path = "it/escalation.rs"]
 mod escalation;
 #[path = "it/feed.rs"]

@@ -56,8 +56,8 @@ model alone is slow on a still body with a few voices and on an intrusion; the r
 them): `menace` is the rules' work. Weeks of small sums are found in about half the streams before the session ends. A still picture that is
 no person (a pause screen, a board) beside cries in jest looks like a body: with the public chat of a hot dish (28,013 messages in 36 min)
 and a made-up picture in which nothing moves, the rules go to threat to life; without a picture, or with one that moves, that chat
-is at watch for one second and otherwise at none, and a public news chat (7,459 messages in 1.9 h) is at none with any picture
-(`real.py`). Copied cries for help beside a true still picture (swatting a sleeper) cannot be told from real ones here. Raises within a harmful
+is at watch for 15 seconds and otherwise at none, and a public news chat (7,459 messages in 1.9 h) is at none with any picture
+(`real.py`, chat model of this version). Copied cries for help beside a true still picture (swatting a sleeper) cannot be told from real ones here. Raises within a harmful
 story that come before its stage ("early") are often seconds early; at paid shows
 they come when single answers of violence already stand beside many requests. `person_down`,
 `nudity` and `weapon` are not read: no model gives them yet. Nothing was learnt from real incidents.
