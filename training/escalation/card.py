@@ -24,7 +24,7 @@ chats), more in games, bouts and news; 40 to 90 % of true messages found; 30 to 
 about 2 % (up to 15 %). A quarter of the streams have no pictures. `signals.py` repeats the arithmetic of `src/channel`; `parity.py` holds it
 against the Rust code ({parity}). Training: {taught} stories, 40 moments each; thresholds set on
 others; the numbers below on {stories} further stories of each family, watched every 10 s over their last 4 hours. *Held out*: the whole family was
-never taught. Seeds fixed. One command: `python training/escalation/train.py` (3 minutes, one core).
+never taught. Seeds fixed. One command: `python training/escalation/train.py` (3 to 5 minutes, one core).
 
 **What is it when** (the labels; from the project's guide to cases):
 

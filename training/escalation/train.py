@@ -1,6 +1,6 @@
 """Trains the escalation model on simulated histories, writes its graph, its manifest entry and its card.
 
-    python training/escalation/train.py            # everything: about 3 minutes on one core
+    python training/escalation/train.py            # everything: 3 to 5 minutes on one core
     python training/escalation/train.py --quick    # a tenth of the stories, nothing written
 """
 
