@@ -1,5 +1,7 @@
 //! The integration tests, one module a file, in one binary so that the crate is linked once.
 
+#[path = "it/chat_parity.rs"]
+mod chat_parity;
 #[path = "it/config.rs"]
 mod config;
 #[path = "it/console.rs"]
@@ -8,14 +10,18 @@ mod console;
 mod delivery;
 #[path = "it/dossier.rs"]
 mod dossier;
-#[path = "it/evidence.rs"]
-mod evidence;
-#[path = "it/dossier.rs"]
-mod dossier;
+#[path = "it/end_to_end.rs"]
+mod end_to_end;
 #[path = "it/escalation.rs"]
 mod escalation;
+#[path = "it/evidence.rs"]
+mod evidence;
 #[path = "it/feed.rs"]
 mod feed;
+#[path = "it/frame_parity.rs"]
+mod frame_parity;
+#[path = "it/models.rs"]
+mod models;
 #[path = "it/monitoring.rs"]
 mod monitoring;
 #[path = "it/peers.rs"]
@@ -24,13 +30,3 @@ mod peers;
 mod sim;
 #[path = "it/store.rs"]
 mod store;
-
-#[path = "it/chat_parity.rs"]
-mod chat_parity;
-
-#[path = "it/frame_parity.rs"]
-mod frame_parity;
-#[path = "it/models.rs"]
-mod models;
-#[path = "it/end_to_end.rs"]
-mod end_to_end;

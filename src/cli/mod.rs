@@ -11,6 +11,7 @@ mod desk;
 mod dossier;
 mod draft;
 mod engine;
+mod gate;
 mod intake;
 mod observe;
 mod replay;
