@@ -14,6 +14,8 @@ mod delivery;
 mod dossier;
 #[path = "it/end_to_end.rs"]
 mod end_to_end;
+#[path = "it/evidence.rs"]
+mod evidence;
 #[path = "it/escalation.rs"]
 mod escalation;
 #[path = "it/evidence.rs"]
@@ -28,6 +30,8 @@ mod models;
 mod monitoring;
 #[path = "it/peers.rs"]
 mod peers;
+#[path = "it/replay.rs"]
+mod replay;
 #[path = "it/sim.rs"]
 mod sim;
 #[path = "it/store.rs"]

@@ -24,7 +24,14 @@ chats), more in games, bouts and news; 40 to 90 % of true messages found; 30 to 
 about 2 % (up to 15 %). A quarter of the streams have no pictures. `signals.py` repeats the arithmetic of `src/channel`; `parity.py` holds it
 against the Rust code ({parity}). Training: {taught} stories, 40 moments each; thresholds set on
 others; the numbers below on {stories} further stories of each family, watched every 10 s over their last 4 hours. *Held out*: the whole family was
-never taught. Seeds fixed. One command: `python training/escalation/train.py` (3 minutes, one core).
+never taught to the network. Seeds fixed.
+
+**What these numbers are not.** Rule thresholds, noise rates and when some stages begin were changed in five rounds while looking at 60 other
+stories of every family, held-out ones included (the stages of `extreme_challenge` and `intrusion` among them). So *held out* is true of
+the network only, not of the rules, nor of the stories themselves; the stories below have fresh seeds and were measured once, after the last change.
+Where a stage begins at a second or third voice (`body_still`, `self_harm`, `menace`, `extreme_challenge`, the end of `paid_violence`), a voice
+is one that the simulated chat model found: cries that it missed count neither as missed streams nor as delay, so those rows flatter.
+ One command: `python training/escalation/train.py` (3 to 5 minutes, one core).
 
 **What is it when** (the labels; from the project's guide to cases):
 
@@ -51,13 +58,17 @@ STAGES = {
 }
 
 TAIL = """
-**Known failures.** Simulated noise is a guess: what real streams do will differ, and the numbers are only as good as the stories. The
+**Known failures.** On the stories used while choosing, the held-out silent families showed 17 (4–38) false `concern`, 0 `danger` and 0 threat to
+life per 1,000 hours; on the fresh ones 50, 34 and 17, as above: the choice had fitted its stories. Worst are a motionless screen in a large
+chat (4 of 60 reached threat to life by the chat model's mistakes alone) and a sudden large friendly crowd (7 of 60 `danger` or `concern`).
+Simulated noise is a guess: what real streams do will differ, and the numbers are only as good as the stories. The
 model alone is slow on a still body with a few voices and on an intrusion; the rules carry these. It reads threats weakly (games are full of
 them): `menace` is the rules' work. Weeks of small sums are found in about half the streams before the session ends. A still picture that is
 no person (a pause screen, a board) beside cries in jest looks like a body: with the public chat of a hot dish (28,013 messages in 36 min)
 and a made-up picture in which nothing moves, the rules go to threat to life; without a picture, or with one that moves, that chat
-is at watch for one second and otherwise at none, and a public news chat (7,459 messages in 1.9 h) is at none with any picture
-(`real.py`). Copied cries for help beside a true still picture (swatting a sleeper) cannot be told from real ones here. Raises within a harmful
+is at watch for 15 seconds and otherwise at none, and a public news chat (7,459 messages in 1.9 h) is at none with any picture
+(`real.py`). Both chats were partly training material of the chat model, and the rule for repeated threats was made stricter after
+the first of them had raised it, so their silence is no independent test. Copied cries for help beside a true still picture (swatting a sleeper) cannot be told from real ones here. Raises within a harmful
 story that come before its stage ("early") are often seconds early; at paid shows
 they come when single answers of violence already stand beside many requests. `person_down`,
 `nudity` and `weapon` are not read: no model gives them yet. Nothing was learnt from real incidents.
