@@ -2,6 +2,8 @@
 
 #[path = "it/chat_parity.rs"]
 mod chat_parity;
+#[path = "it/cli.rs"]
+mod cli;
 #[path = "it/config.rs"]
 mod config;
 #[path = "it/console.rs"]
