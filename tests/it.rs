@@ -1,24 +1,32 @@
 //! The integration tests, one module a file, in one binary so that the crate is linked once.
 
+#[path = "it/chat_parity.rs"]
+mod chat_parity;
 #[path = "it/config.rs"]
 mod config;
+#[path = "it/console.rs"]
+mod console;
+#[path = "it/delivery.rs"]
+mod delivery;
+#[path = "it/dossier.rs"]
+mod dossier;
+#[path = "it/end_to_end.rs"]
+mod end_to_end;
+#[path = "it/escalation.rs"]
+mod escalation;
+#[path = "it/evidence.rs"]
+mod evidence;
 #[path = "it/feed.rs"]
 mod feed;
+#[path = "it/frame_parity.rs"]
+mod frame_parity;
+#[path = "it/models.rs"]
+mod models;
 #[path = "it/monitoring.rs"]
 mod monitoring;
 #[path = "it/peers.rs"]
 mod peers;
 #[path = "it/sim.rs"]
 mod sim;
-#[path = "it/console.rs"]
-mod console;
-#[path = "it/dossier.rs"]
-mod dossier;
-
-#[path = "it/chat_parity.rs"]
-mod chat_parity;
-
-#[path = "it/frame_parity.rs"]
-mod frame_parity;
-#[path = "it/models.rs"]
-mod models;
+#[path = "it/store.rs"]
+mod store;

@@ -57,7 +57,13 @@ pub struct Judgement<'a> {
 
 impl House {
     /// Writes everything but identity, level, state and times, which the book keeps.
-    pub fn write(&self, channel: &Channel, judged: &Judgement, alert: &mut Alert, facts: &mut Facts) {
+    pub fn write(
+        &self,
+        channel: &Channel,
+        judged: &Judgement,
+        alert: &mut Alert,
+        facts: &mut Facts,
+    ) {
         self.stream(channel, alert, facts);
         alert.tense = judged.assessment.tense;
         alert.rule = match &judged.assessment.decider {
@@ -66,7 +72,8 @@ impl House {
         };
         alert.suspected_offences = judged.offences.to_vec();
         let mut evidence = Evidence { base: &self.public_url, items: Vec::new() };
-        alert.reasons = judged.grounds.iter().map(|g| self.reason(channel, g, &mut evidence)).collect();
+        alert.reasons =
+            judged.grounds.iter().map(|g| self.reason(channel, g, &mut evidence)).collect();
         facts.acts = channel.acts().map(|act| evidence.act(act)).collect();
         facts.persons = channel.persons().into_iter().map(person).collect();
         alert.evidence = evidence.items;
@@ -142,7 +149,9 @@ impl House {
                 found.push((Counter::Signal(Signal::PictureViolence10m), violence));
             }
             let still = value(Signal::PictureStill30m).unwrap_or(0.0);
-            if let Some(motion) = value(Signal::PictureMotion60s).filter(|m| *m >= LIVELY && still < 20.0) {
+            if let Some(motion) =
+                value(Signal::PictureMotion60s).filter(|m| *m >= LIVELY && still < 20.0)
+            {
                 found.push((Counter::Signal(Signal::PictureMotion60s), motion));
             }
         }
@@ -169,7 +178,8 @@ impl House {
         facts: &Facts,
         judged: &Judgement,
     ) -> String {
-        let reasons: Vec<(Signal, f32)> = judged.grounds.iter().map(|g| (g.signal, g.value)).collect();
+        let reasons: Vec<(Signal, f32)> =
+            judged.grounds.iter().map(|g| (g.signal, g.value)).collect();
         let rule_reason = match &judged.assessment.decider {
             Decider::Rule { name, .. } => self.rule_reasons.get(name).map(String::as_str),
             _ => None,

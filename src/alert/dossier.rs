@@ -18,6 +18,7 @@ use super::words::Words;
 
 mod build;
 mod page;
+mod record;
 
 pub use page::{CSS, Style};
 
@@ -226,6 +227,7 @@ pub struct LegalBasis {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Emergency {
     pub number: String,
+    pub title: String,
     pub words: String,
     pub calls: Vec<EmergencyCall>,
     pub calls_words: String,

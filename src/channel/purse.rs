@@ -108,18 +108,17 @@ impl Purse {
             self.day = today;
             self.best_today = 0.0;
         }
-        if act > self.best_today {
-            self.days += act - self.best_today;
-            self.best_today = act;
-        }
+        // Kept apart from the days before, so that a stronger request after a weaker one sums to the same bits.
+        self.best_today = self.best_today.max(act);
     }
 
     fn days_at(&self, at: Timestamp) -> f64 {
-        if self.days == 0.0 {
+        let days = self.days + self.best_today;
+        if days == 0.0 {
             return 0.0;
         }
         let passed = (at.day() - self.day).max(0) as f64;
-        self.days * libm::exp2(-passed * 86_400_000.0 / half::D90 as f64)
+        days * libm::exp2(-passed * 86_400_000.0 / half::D90 as f64)
     }
 
     fn hour(&mut self, at: Timestamp) -> &mut Hour {

@@ -127,10 +127,6 @@ impl Engine {
         }
     }
 
-    pub fn judge(&self) -> &Judge {
-        &self.judge
-    }
-
     /// Puts back what a checkpoint or journal segment held.
     pub fn restore(&mut self, channel: ChannelId, slot: Slot) {
         self.note_ticking(&channel, &slot);
@@ -147,10 +143,6 @@ impl Engine {
 
     pub fn slots(&self) -> impl Iterator<Item = (&ChannelId, &Slot)> {
         self.slots.iter()
-    }
-
-    pub fn slots_mut(&mut self) -> impl Iterator<Item = (&ChannelId, &mut Slot)> {
-        self.slots.iter_mut()
     }
 
     /// Outputs recorded for the next consumption; for replaying a journal.
@@ -218,7 +210,14 @@ impl Engine {
         step
     }
 
-    fn evaluate(&mut self, id: &ChannelId, slot: &mut Slot, at: Timestamp, end: bool, step: &mut Step) {
+    fn evaluate(
+        &mut self,
+        id: &ChannelId,
+        slot: &mut Slot,
+        at: Timestamp,
+        end: bool,
+        step: &mut Step,
+    ) {
         let signals = slot.channel.signals(at);
         let rows = std::slice::from_ref(&signals);
         let out = self.oracle.ask(rows, &mut step.asked).first().copied().map(outputs);

@@ -1,10 +1,215 @@
 //! The `cli` room: one file per subcommand; `daemon` wires the rooms together.
 
+mod args;
 pub mod bench;
+mod check;
+mod commit;
+mod control;
+mod daemon;
+mod demo;
+mod desk;
+mod dossier;
+mod draft;
 mod engine;
+mod gate;
+mod intake;
+mod observe;
+mod replay;
+mod schema;
+mod score;
 mod setup;
+mod shard;
+mod sink;
 
-/// Runs the command line.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use self::args::{Cli, DecideArgs, ReplayArgs, ScoreWhat, SinkWhat, Verb};
+use crate::config::ConfigErrors;
+use crate::event::DecisionKind;
+use crate::telemetry::logging::{self, LogFormat};
+
+const WELCOME: &str = "\
+Vigie, a lookout for live streams: it sees paid violence build up, raises alerts with their reasons, and drafts
+the notification that Article 18 of the EU Digital Services Act asks for. It decides nothing for a person.
+
+  vigie demo    watch it work on a simulated platform
+  vigie check   validate a config, its rules and the models
+  vigie run     run the daemon
+
+`vigie --help` lists every command.";
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// Bad config: exit 2, told with its places.
+    #[error("{0}")]
+    Config(#[from] ConfigErrors),
+    /// Bad usage: exit 2.
+    #[error("{0}")]
+    Usage(String),
+    /// Exit 1.
+    #[error("{0}")]
+    Runtime(String),
+    /// What was asked is answered, and the answer is no (a test that failed, a config that is refused).
+    #[error("")]
+    Silent(u8),
+}
+
+impl From<setup::SetupError> for CliError {
+    fn from(error: setup::SetupError) -> Self {
+        match error {
+            setup::SetupError::Config(errors) => CliError::Config(errors),
+            setup::SetupError::Model(error) => CliError::Runtime(error.to_string()),
+        }
+    }
+}
+
+impl From<crate::model::ModelError> for CliError {
+    fn from(error: crate::model::ModelError) -> Self {
+        CliError::Runtime(error.to_string())
+    }
+}
+
+impl From<daemon::DaemonError> for CliError {
+    fn from(error: daemon::DaemonError) -> Self {
+        match error {
+            daemon::DaemonError::Setup(error) => error.into(),
+            other => CliError::Runtime(other.to_string()),
+        }
+    }
+}
+
+impl From<control::ActError> for CliError {
+    fn from(error: control::ActError) -> Self {
+        match error {
+            control::ActError::Setup(error) => error.into(),
+            other => CliError::Runtime(other.to_string()),
+        }
+    }
+}
+
+impl From<replay::ReplayError> for CliError {
+    fn from(error: replay::ReplayError) -> Self {
+        match error {
+            replay::ReplayError::Setup(error) => error.into(),
+            other => CliError::Runtime(other.to_string()),
+        }
+    }
+}
+
+impl From<std::io::Error> for CliError {
+    fn from(error: std::io::Error) -> Self {
+        CliError::Runtime(error.to_string())
+    }
+}
+
+/// Runs the command line. Exit codes: 0 ok, 1 runtime failure, 2 bad usage or bad config.
+pub fn main() -> ExitCode {
+    // The one TLS provider of the whole process; a second call finds it installed.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let Some(command) = Cli::parse().command else {
+        println!("{WELCOME}");
+        return ExitCode::SUCCESS;
+    };
+    match run(command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(CliError::Silent(code)) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("{}", error.to_string().trim_end());
+            match error {
+                CliError::Config(_) | CliError::Usage(_) => ExitCode::from(2),
+                _ => ExitCode::FAILURE,
+            }
+        }
+    }
+}
+
+fn run(command: Verb) -> Result<(), CliError> {
+    match command {
+        Verb::Run(config) => {
+            // A log that cannot be set up must not keep the daemon from watching.
+            if let Err(error) = logging::init(LogFormat::Auto) {
+                eprintln!("logging: {error}");
+            }
+            runtime()?.block_on(daemon::run(&config.config))?;
+        }
+        Verb::Check { config, json } => check::run(&config.config, json)?,
+        Verb::Demo(args) => {
+            let options = demo::DemoOptions {
+                scenario: args.scenario,
+                port: args.port,
+                speed: args.speed,
+                state: args.state,
+                seconds: args.seconds,
+            };
+            runtime()?.block_on(demo::run(options)).map_err(CliError::Runtime)?;
+        }
+        Verb::Replay(args) => replay_command(&args)?,
+        Verb::Score { what } => match what {
+            ScoreWhat::Chat { file, config } => score::chat(file.as_deref(), &config.config)?,
+            ScoreWhat::Frames { fps, clip, paths, config } => {
+                score::frames(&paths, fps, clip, &config.config)?;
+            }
+            ScoreWhat::Escalation { file, config } => {
+                score::escalation(file.as_deref(), &config.config)?;
+            }
+        },
+        Verb::Dossier(args) => runtime()?.block_on(dossier::run(&args))?,
+        Verb::Ack(args) => runtime()?.block_on(decide(args, DecisionKind::Acknowledge))?,
+        Verb::Close(args) => runtime()?.block_on(decide(args, DecisionKind::Close))?,
+        Verb::Bench { names, json, config } => {
+            bench::run(&names, json, &config.config).map_err(CliError::Runtime)?;
+        }
+        Verb::Schema { of } => schema::run(of)?,
+        Verb::Sink { what: SinkWhat::Test { name, config } } => {
+            runtime()?.block_on(sink::test(&name, &config.config))?;
+        }
+    }
+    Ok(())
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
+    let built = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    Ok(built?)
+}
+
+fn replay_command(args: &ReplayArgs) -> Result<(), CliError> {
+    let config = setup::config(&args.config.config)?;
+    let threads = args.threads.unwrap_or(config.models.threads).max(1);
+    let mut alerts = 0u64;
+    let counts = replay::replay(&args.recordings, &config, threads, &mut |change| {
+        alerts += 1;
+        let line =
+            if args.json { replay::json_line(change, &config) } else { replay::line(change) };
+        println!("{line}");
+    })?;
+    eprintln!(
+        "{} events, {} looks, {} repeats, {} unreadable lines, {} to {}; {alerts} alert messages",
+        counts.events,
+        counts.looks,
+        counts.repeats,
+        counts.unreadable,
+        counts.first.map(|at| at.to_string()).unwrap_or_default(),
+        counts.last.map(|at| at.to_string()).unwrap_or_default(),
+    );
+    for (channel, level) in &counts.highest {
+        eprintln!("  {channel}: {level} at the highest");
+    }
+    Ok(())
+}
+
+async fn decide(args: DecideArgs, kind: DecisionKind) -> Result<(), CliError> {
+    let config = setup::config(&args.config.config)?;
+    let act = control::Act { by: args.by, why: args.why };
+    let alert = control::act(&config, &args.alert, kind, &act).await?;
+    println!(
+        "alert {} on {} is {}, revision {}",
+        alert.id,
+        alert.channel,
+        alert.state.name(),
+        alert.revision
+    );
+    Ok(())
 }

@@ -24,7 +24,14 @@ pub fn judge(config: &Config) -> Result<Judge, ConfigErrors> {
     let mut rules = Vec::new();
     for rule in &config.rules {
         let shadow = rule.mode == Mode::Shadow;
-        match Rule::compile(&rule.name, &rule.when, rule.level, rule.tense, rule.offences.clone(), shadow) {
+        match Rule::compile(
+            &rule.name,
+            &rule.when,
+            rule.level,
+            rule.tense,
+            rule.offences.clone(),
+            shadow,
+        ) {
             Ok(compiled) => rules.push(compiled),
             Err(error) => problems.push(rule.problem(
                 error.offset,

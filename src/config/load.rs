@@ -149,6 +149,8 @@ impl Config {
         if let Ok(binary) = std::env::current_exe() {
             out.extend(binary.ancestors().skip(1).take(5).map(|folder| folder.join(path)));
         }
+        // The folder that the command was typed in: the checkout, most often.
+        out.extend(std::env::current_dir().map(|folder| folder.join(path)));
         out.push(Path::new("/usr/lib/vigie").join(path));
         out
     }

@@ -177,6 +177,7 @@ impl Maker<'_> {
         let taker = facts.decisions.last().filter(|_| taken).map(|d| d.by.as_str());
         let state = match taker {
             Some(by) => words.t_args("ui-taken-by", &[("by", by.into())]),
+            None if alert.state == State::Open => self.t("ui-untaken"),
             None => words.state(alert.state),
         };
         let fallen = alert.level_now < alert.level;

@@ -11,8 +11,8 @@ const MOST_PLOTS: usize = 5;
 const LEFT: f32 = 92.0;
 const RIGHT: f32 = 14.0;
 const PLOT: f32 = 62.0;
-const TITLE: f32 = 20.0;
-const GAP: f32 = 12.0;
+const TITLE: f32 = 25.0;
+const GAP: f32 = 10.0;
 const LANE: f32 = 26.0;
 const AXIS: f32 = 24.0;
 
@@ -301,7 +301,7 @@ fn paths(
     (line, area)
 }
 
-/// Top of the axis and distance of its ticks: round numbers, two or three of them.
+/// Top of the axis and distance of its ticks: whole round numbers, at most three above zero.
 fn scale(signal: Signal, highest: f32) -> (f32, f32) {
     if signal.def().max <= 1.0 {
         return (1.0, 0.5);
@@ -313,12 +313,10 @@ fn scale(signal: Signal, highest: f32) -> (f32, f32) {
         _ => 1.0,
     };
     let highest = (highest / base).max(1.0);
-    let power = 10f32.powf(highest.log10().floor());
-    let steps = [0.5, 1.0, 2.0, 2.5, 5.0, 10.0];
-    let fits = |step: &&f32| **step * power * 2.0 >= highest && **step * power >= 0.5;
-    let step = steps.iter().find(fits).copied().unwrap_or(10.0) * power;
-    let step = if step >= 1.0 { step } else { 1.0 };
-    (base * step * 2.0, base * step)
+    let power = 10f32.powf((highest / 3.0).log10().floor()).max(1.0);
+    let fits = |step: &f32| step * power * 3.0 >= highest;
+    let step = [1.0, 2.0, 5.0].into_iter().find(fits).unwrap_or(10.0) * power;
+    (base * step * (highest / step).ceil(), base * step)
 }
 
 fn axis_value(signal: Signal, value: f32, words: &Words) -> String {

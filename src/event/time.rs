@@ -61,10 +61,11 @@ impl Serialize for Timestamp {
 
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        // What was written by us may hold 1970 ("never"); an event's own `at` goes through [`Timestamp::parse`].
         let text = Cow::<str>::deserialize(d)?;
-        Self::parse(&text).ok_or_else(|| {
-            serde::de::Error::custom("expected a time as in RFC 3339 between 2005 and 2100")
-        })
+        let at: Result<jiff::Timestamp, _> = text.parse();
+        at.map(|at| Self(at.as_millisecond()))
+            .map_err(|_| serde::de::Error::custom("expected a time as in RFC 3339"))
     }
 }
 

@@ -56,7 +56,7 @@ impl Vault {
 
     /// Begins a batch whose folders are synced once, at its end.
     pub fn batch(&self) -> Batch<'_> {
-        Batch { vault: self, folders: BTreeSet::new() }
+        Batch { vault: self, written: Vec::new() }
     }
 
     /// Deletes a piece; no error if it is gone.
@@ -71,39 +71,73 @@ impl Vault {
     }
 }
 
-/// Pieces on their way to the disk; durable once [`Batch::finish`] returns.
+/// Pieces on their way to the disk; there, and durable, once [`Batch::finish`] returns.
 pub struct Batch<'a> {
     vault: &'a Vault,
-    folders: BTreeSet<PathBuf>,
+    written: Vec<Written>,
 }
 
+struct Written {
+    file: File,
+    tmp: PathBuf,
+    path: PathBuf,
+}
+
+/// Syncs wait for the disk, not for the processor: so many go at once.
+const SYNCS: usize = 8;
+
 impl Batch<'_> {
-    /// Writes a piece under its final name, its bytes synced; nothing if it is there.
+    /// Writes a piece beside its final name; nothing if it is there.
     pub fn put(&mut self, digest: &Digest, bytes: &[u8]) -> Result<(), EvidenceError> {
         let path = self.vault.path(digest);
-        if path.exists() {
+        if path.exists() || self.written.iter().any(|written| written.path == path) {
             return Ok(());
         }
         let tmp = self.vault.dir.join("tmp").join(uuid::Uuid::new_v4().to_string());
         let mut file = at_path(&tmp, File::create(&tmp))?;
         at_path(&tmp, file.write_all(bytes))?;
-        at_path(&tmp, file.sync_data())?;
-        // A path made of a folder and a name has a parent.
-        let folder = path.parent().unwrap_or(&self.vault.dir).to_path_buf();
-        if !folder.exists() {
-            at_path(&folder, fs::create_dir_all(&folder))?;
-            self.folders.insert(self.vault.dir.clone());
-        }
-        at_path(&path, fs::rename(&tmp, &path))?;
-        self.folders.insert(folder);
+        self.written.push(Written { file, tmp, path });
         Ok(())
     }
 
-    /// Syncs the folders, so that the names outlast a power cut.
+    /// Syncs the bytes, gives them their names, and syncs the folders, so that the names outlast a power cut.
     pub fn finish(self) -> Result<(), EvidenceError> {
-        for folder in &self.folders {
-            at_path(folder, File::open(folder).and_then(|dir| dir.sync_all()))?;
+        in_parallel(&self.written, |written| at_path(&written.tmp, written.file.sync_data()))?;
+        let mut folders = BTreeSet::new();
+        for Written { tmp, path, .. } in &self.written {
+            // A path made of a folder and a name has a parent.
+            let folder = path.parent().unwrap_or(&self.vault.dir).to_path_buf();
+            if !folder.exists() {
+                at_path(&folder, fs::create_dir_all(&folder))?;
+                folders.insert(self.vault.dir.clone());
+            }
+            at_path(path, fs::rename(tmp, path))?;
+            folders.insert(folder);
         }
-        Ok(())
+        let folders: Vec<PathBuf> = folders.into_iter().collect();
+        in_parallel(&folders, |folder| {
+            at_path(folder, File::open(folder).and_then(|dir| dir.sync_all()))
+        })
     }
+}
+
+fn in_parallel<T: Sync>(
+    items: &[T],
+    work: impl Fn(&T) -> Result<(), EvidenceError> + Sync,
+) -> Result<(), EvidenceError> {
+    if items.len() < 2 {
+        return items.iter().try_for_each(work);
+    }
+    std::thread::scope(|scope| {
+        let work = &work;
+        let threads: Vec<_> = items
+            .chunks(items.len().div_ceil(SYNCS))
+            .map(|chunk| scope.spawn(move || chunk.iter().try_for_each(work)))
+            .collect();
+        // A thread that panicked would have panicked here as well.
+        threads.into_iter().try_for_each(|thread| match thread.join() {
+            Ok(done) => done,
+            Err(panic) => std::panic::resume_unwind(panic),
+        })
+    })
 }

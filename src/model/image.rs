@@ -194,7 +194,7 @@ mod tests {
 
     #[test]
     fn planes_are_normalised_channel_by_channel() {
-        let picture = Picture::from_rgb(2, 2, vec![10, 20, 30].repeat(4)).unwrap();
+        let picture = Picture::from_rgb(2, 2, [10, 20, 30].repeat(4)).unwrap();
         let mut out = Vec::new();
         Eye::default().planes(
             &picture,

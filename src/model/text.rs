@@ -17,9 +17,8 @@ const END: usize = 2048;
 /// Characters of a word that are looked at.
 const WORD_MAX: usize = 40;
 /// Emergency numbers and help lines of France, Europe, Britain and North America.
-const KEEP_NUMBERS: [&str; 10] = [
-    "911", "112", "999", "15", "17", "18", "3114", "988", "119", "116",
-];
+const KEEP_NUMBERS: [&str; 10] =
+    ["911", "112", "999", "15", "17", "18", "3114", "988", "119", "116"];
 const ELISIONS: [&str; 6] = ["qu", "jusqu", "lorsqu", "puisqu", "quelqu", "presqu"];
 
 const FNV_OFFSET: u32 = 0x811C_9DC5;
@@ -108,10 +107,8 @@ pub fn features(text: &str, buckets: u32, max: usize, out: &mut Vec<i32>) {
 /// 0 where no word is left.
 pub fn alike_key(text: &str) -> u64 {
     let text = normalise(text);
-    let mut words: Vec<&str> = text
-        .split(' ')
-        .filter(|t| t.chars().next().is_some_and(is_alpha))
-        .collect();
+    let mut words: Vec<&str> =
+        text.split(' ').filter(|t| t.chars().next().is_some_and(is_alpha)).collect();
     words.sort_unstable();
     words.dedup();
     if words.is_empty() {
@@ -127,9 +124,7 @@ pub fn alike_key(text: &str) -> u64 {
 }
 
 fn fnv(hash: u32, bytes: &[u8]) -> u32 {
-    bytes
-        .iter()
-        .fold(hash, |h, &b| (h ^ u32::from(b)).wrapping_mul(FNV_PRIME))
+    bytes.iter().fold(hash, |h, &b| (h ^ u32::from(b)).wrapping_mul(FNV_PRIME))
 }
 
 fn fnv_char(hash: u32, c: char) -> u32 {
@@ -159,15 +154,8 @@ fn fold(text: &str) -> Vec<char> {
     // Bytes bound characters from above, so short texts need no counting.
     let mut out = Vec::with_capacity(text.len().min(4 * END));
     if text.len() > 2 * END && text.chars().count() > 2 * END {
-        let head = text
-            .char_indices()
-            .nth(END)
-            .map_or(text.len(), |(at, _)| at);
-        let tail = text
-            .char_indices()
-            .rev()
-            .nth(END - 1)
-            .map_or(0, |(at, _)| at);
+        let head = text.char_indices().nth(END).map_or(text.len(), |(at, _)| at);
+        let tail = text.char_indices().rev().nth(END - 1).map_or(0, |(at, _)| at);
         fold_part(&text[..head], &mut out);
         out.push(' ');
         fold_part(&text[tail..], &mut out);
@@ -180,11 +168,7 @@ fn fold(text: &str) -> Vec<char> {
 fn fold_part(text: &str, out: &mut Vec<char>) {
     for c in text.chars() {
         if c.is_ascii() {
-            out.push(if c == '`' {
-                '\''
-            } else {
-                c.to_ascii_lowercase()
-            });
+            out.push(if c == '`' { '\'' } else { c.to_ascii_lowercase() });
             continue;
         }
         // One character at a time: where marks are dropped, their order does not matter.
@@ -396,11 +380,7 @@ impl Tokens {
                 self.word.push(letter);
             } else if c == '\'' && alpha_next(i) {
                 let single = self.word.len() == 1 && self.word[0] != 'i';
-                if single
-                    || ELISIONS
-                        .iter()
-                        .any(|e| e.chars().eq(self.word.iter().copied()))
-                {
+                if single || ELISIONS.iter().any(|e| e.chars().eq(self.word.iter().copied())) {
                     i += 1;
                     break;
                 }
@@ -425,11 +405,8 @@ impl Tokens {
         finish(&mut self.word);
         self.start();
         self.text.extend(self.word.iter());
-        self.singles = if self.word.len() == 1 && is_alpha(self.word[0]) {
-            self.singles + 1
-        } else {
-            0
-        };
+        self.singles =
+            if self.word.len() == 1 && is_alpha(self.word[0]) { self.singles + 1 } else { 0 };
         self.spelled |= self.singles >= 3;
     }
 
@@ -483,10 +460,7 @@ fn is_link(s: &[char]) -> bool {
 /// Brings a raw word to its final form, in place.
 fn finish(word: &mut Vec<char>) {
     if word.iter().all(char::is_ascii_digit) && !word.is_empty() {
-        if !KEEP_NUMBERS
-            .iter()
-            .any(|k| k.chars().eq(word.iter().copied()))
-        {
+        if !KEEP_NUMBERS.iter().any(|k| k.chars().eq(word.iter().copied())) {
             word.truncate(5);
             word.fill('0');
         }

@@ -304,7 +304,11 @@ impl Expr {
             }
             // Every branch is looked at: all comparisons that hold are reasons.
             Expr::Or(parts) => {
-                parts.iter().fold(false, |any, part| part.eval(signals, holds) || any)
+                let mut any = false;
+                for part in parts {
+                    any |= part.eval(signals, holds);
+                }
+                any
             }
             Expr::Compare { left, op, right } => {
                 let (Some(l), Some(r)) = (left.value(signals), right.value(signals)) else {

@@ -49,7 +49,7 @@ impl Store {
             .await?;
         for row in rows {
             let seen: Vec<u8> = row.try_get("seen")?;
-            if seen.len() % 8 != 0 {
+            if !seen.len().is_multiple_of(8) {
                 return Err(corrupt("a feed's window of repeats"));
             }
             let seen = seen.chunks_exact(8).map(|word| {

@@ -4,10 +4,7 @@
 use vigie::model::text::{features, normalise};
 
 fn fixture() -> serde_json::Value {
-    let path = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/tests/fixtures/chat_parity.json"
-    );
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/chat_parity.json");
     serde_json::from_str(&std::fs::read_to_string(path).expect("the fixture is there"))
         .expect("the fixture is JSON")
 }
@@ -16,9 +13,7 @@ fn digest(ids: &[i32]) -> u64 {
     let hash = ids
         .iter()
         .flat_map(|id| id.to_le_bytes())
-        .fold(0x811C_9DC5_u32, |h, b| {
-            (h ^ u32::from(b)).wrapping_mul(0x0100_0193)
-        });
+        .fold(0x811C_9DC5_u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193));
     u64::from(hash)
 }
 
@@ -36,11 +31,7 @@ fn a_text_has_the_same_ids_here_and_in_training() {
             assert_eq!(normalise(text), want, "{text:?}");
         }
         features(text, buckets, max, &mut ids);
-        assert_eq!(
-            ids.len() as u64,
-            row[1].as_u64().expect("count"),
-            "{text:?}"
-        );
+        assert_eq!(ids.len() as u64, row[1].as_u64().expect("count"), "{text:?}");
         assert_eq!(digest(&ids), row[2].as_u64().expect("digest"), "{text:?}");
     }
     let full = fixture["ids"].as_array().expect("ids");

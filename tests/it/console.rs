@@ -293,7 +293,7 @@ async fn one_alert_tells_what_why_and_what_to_do() {
     let house = house(Fake::new("en")).await;
     let html = house.page(&format!("/alerts/{}", id())).await;
     for told in [
-        "On le_salon, live for 298 hours without a break, a person&#39;s life may be in danger now: 5 different people wrote within 2 minutes that someone is in danger and nothing in the picture moved for 95 seconds after strong motion.",
+        "On le_salon, live for 298 hours without a break, a person&#39;s life may be in danger now: 5 different people wrote within 2 minutes that someone is in danger, and nothing in the picture moved for 95 seconds after strong motion.",
         "Threat to life",
         "is taking place",
         "<strong>112</strong>",
@@ -387,13 +387,19 @@ async fn the_console_can_be_looked_at() {
     let Ok(look) = std::env::var("VIGIE_LOOK") else { return };
     let (port, lang) = look.split_once(':').unwrap();
     let fake = Fake::new(lang);
-    let (_, desk) = shared(if lang == "fr" { fake.taken() } else { fake });
+    let (fake, desk) = shared(if lang == "fr" { fake.taken() } else { fake });
     let settings = Settings {
         language: lang.into(),
         zone: "Europe/Paris".into(),
         banner: "DEMO".into(),
         ..Settings::default()
     };
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            let _ = fake.live.send(Live::Channel(Arc::new(fake.channels[0].clone())));
+        }
+    });
     let listener = TcpListener::bind(format!("127.0.0.1:{port}")).await.unwrap();
     let serve = axum::serve(listener, router(desk, settings)).into_future();
     let _ = tokio::time::timeout(Duration::from_secs(600), serve).await;

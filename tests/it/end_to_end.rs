@@ -96,7 +96,7 @@ impl Daemon {
         let child = Command::new(env!("CARGO_BIN_EXE_vigie"))
             .args(["run", "-c"])
             .arg(config)
-            .current_dir(folder)
+            .current_dir(root())
             .env("VIGIE_CREDENTIAL_FEED_TOKEN", TOKEN)
             .env("VIGIE_CREDENTIAL_SINK_SECRET", SECRET)
             .stdin(Stdio::null())

@@ -67,8 +67,8 @@ unit-messages = { $n ->
    *[other] { $value } messages
 }
 unit-gifts = { $n ->
-    [one] { $value } gift
-   *[other] { $value } gifts
+    [one] { $value } payment
+   *[other] { $value } payments
 }
 unit-looks = { $n ->
     [one] { $value } look
@@ -259,7 +259,7 @@ against-no-pictures = no picture was received: nothing confirms or denies what t
 summary-where = On { $channel },{" "}
 summary-where-hours = On { $channel }, live for { $hours } hours without a break,{" "}
 summary-colon = :{" "}
-summary-and = {" "}and{" "}
+summary-and = ,{" "}and{" "}
 summary-threat-to-life-past = a person's life may have been in danger
 summary-threat-to-life-ongoing = a person's life may be in danger now
 summary-threat-to-life-imminent = a person's life may soon be in danger
@@ -278,7 +278,7 @@ summary-none-imminent = nothing stands out
 
 ## Levels, tenses, states
 
-level-none = Nothing
+level-none = Calm
 level-watch = Watch
 level-concern = Concern
 level-danger = Danger
@@ -381,7 +381,7 @@ d-size-very_large = very large online platform
 d-tense-past = the offence is suspected to have taken place
 d-tense-ongoing = the offence is suspected to be taking place
 d-tense-imminent = the offence is suspected to be likely to take place
-d-state-basis-stream = the platform tells this country as that of the stream: the suspected offence takes place there, or the suspected offender is located there
+d-state-basis-stream = the platform tells this country as that of the stream; the suspected offence would take place there
 d-state-basis-provider = Member State in which the provider is established: no Member State concerned is identifiable with reasonable certainty
 d-state-basis-other = basis not known
 d-states-known = The Member State is known from the stream's country as the platform tells it. The residence of the suspected offender and of the victim is not known; it may concern other Member States.
@@ -466,11 +466,12 @@ d-seen-language = The language of the stream ({ $language }) is not one in which
 d-seen-no-gaps = No gap in what was received is known.
 d-seen-gap = Nothing was received from { $from } to { $to }.
 
-d-h-header = Reference
+d-h-from = From
+d-h-to = To
 d-h-reference = Reference
 d-h-made = Draft made
 d-h-basis = Legal basis
-d-h-emergency = Emergency first
+d-h-emergency = Emergency first: { $number }
 d-h-sender-provider = Provider that notifies
 d-h-sender-observer = Author of the notice
 d-h-name = Name
@@ -608,6 +609,7 @@ ui-take-how = To take it, so that others know somebody is on it:
 ui-close-how = To end it
 ui-command-name = NAME
 ui-command-why = TEXT
+ui-untaken = nobody has taken it yet
 ui-taken-by = taken by { $by }
 ui-over-since = over since { $at }
 ui-dossier = Draft notification (Article 18)

@@ -67,8 +67,8 @@ unit-messages = { $n ->
    *[other] { $value } messages
 }
 unit-gifts = { $n ->
-    [one] { $value } don
-   *[other] { $value } dons
+    [one] { $value } paiement
+   *[other] { $value } paiements
 }
 unit-looks = { $n ->
     [one] { $value } coup d'œil
@@ -237,12 +237,12 @@ reason-notice-count = { $n ->
 
 ## Ce qui peut parler contre
 
-against-chat-alike = { $value } des messages { $window } se répètent : ce peut être une vague recopiée ou organisée
+against-chat-alike = { $value } des messages { $window } se répètent : ce peut être une vague recopiée ou organisée
 against-chat-laughter = { $value } des messages { $window } rient
-against-picture-motion = l'image est calme : son mouvement { $window } est de { $value }
+against-picture-motion = l'image est calme : son mouvement { $window } est de { $value }
 against-picture-violence-peak = les coups d'œil à l'image { $window } ont été jugés au plus à { $value } violents
-against-picture-camera = le dernier coup d'œil n'a été jugé filmé qu'à { $value } : ce peut être un jeu ou une animation
-against-picture-frozen = le flux répète la même image : que rien ne bouge ne prouve rien
+against-picture-camera = le dernier coup d'œil n'a été jugé filmé qu'à { $value } : ce peut être un jeu ou une animation
+against-picture-frozen = le flux répète la même image : que rien ne bouge ne prouve rien
 against-chat-distress-voices = { $n ->
     [0] personne n'a écrit { $window } que quelqu'un est en danger
     [one] une seule personne a écrit { $window } que quelqu'un est en danger
@@ -252,14 +252,14 @@ against-setting-game = la plateforme classe le direct comme un jeu
 against-setting-sport = la plateforme classe le direct comme du sport
 against-setting-fiction = la plateforme classe le direct comme une fiction
 against-charity = le direct dit collecter pour une œuvre
-against-no-pictures = aucune image n'a été reçue : rien ne confirme ni ne dément ce que dit le tchat
+against-no-pictures = aucune image n'a été reçue : rien ne confirme ni ne dément ce que dit le tchat
 
 ## Le résumé en une phrase
 
 summary-where = Sur { $channel },{" "}
 summary-where-hours = Sur { $channel }, en direct depuis { $hours } heures sans coupure,{" "}
-summary-colon = {" "}:{" "}
-summary-and = {" "}et{" "}
+summary-colon = {" "}:{" "}
+summary-and = ,{" "}et{" "}
 summary-threat-to-life-past = une personne a peut-être été en danger de mort
 summary-threat-to-life-ongoing = une personne est peut-être en danger de mort maintenant
 summary-threat-to-life-imminent = une personne sera peut-être bientôt en danger de mort
@@ -278,7 +278,7 @@ summary-none-imminent = rien ne ressort
 
 ## Niveaux, temps, états
 
-level-none = Rien
+level-none = Calme
 level-watch = À surveiller
 level-concern = Inquiétude
 level-danger = Danger
@@ -287,7 +287,7 @@ level-asks-none = Rien à faire.
 level-asks-watch = Montré sur la liste, rien de plus.
 level-asks-concern = À examiner dans les heures qui viennent.
 level-asks-danger = À examiner maintenant.
-level-asks-threat-to-life = Agir maintenant : regarder, décider, appeler.
+level-asks-threat-to-life = Agir maintenant : regarder, décider, appeler.
 tense-past = a eu lieu
 tense-ongoing = est en cours
 tense-imminent = est sur le point d'avoir lieu
@@ -365,13 +365,13 @@ country-EU = Union européenne
 d-draft = PROJET, non envoyé
 d-title-provider = Notification d'un soupçon d'infraction présentant une menace pour la vie ou la sécurité
 d-title-observer = Notification de contenu illicite et signalement à la police
-d-basis-provider = Article 18 du règlement (UE) 2022/2065 (règlement sur les services numériques) : le fournisseur de services d'hébergement informe promptement de son soupçon les autorités répressives ou judiciaires de l'État membre ou des États membres concernés et fournit toutes les informations pertinentes disponibles. Le considérant 56 dit ce qui est fourni.
+d-basis-provider = Article 18 du règlement (UE) 2022/2065 (règlement sur les services numériques) : le fournisseur de services d'hébergement informe promptement de son soupçon les autorités répressives ou judiciaires de l'État membre ou des États membres concernés et fournit toutes les informations pertinentes disponibles. Le considérant 56 dit ce qui est fourni.
 d-basis-observer = L'auteur de ce projet observe de l'extérieur et n'est pas tenu par l'article 18 du règlement (UE) 2022/2065. Les mêmes faits servent de notification à la plateforme au titre de l'article 16 (explication, emplacement exact du contenu, nom et adresse électronique du notifiant, déclaration de bonne foi) et de signalement à la police.
-d-basis-terrorism = Article 14, paragraphe 5, du règlement (UE) 2021/784 : un contenu à caractère terroriste présentant une menace imminente pour la vie est signalé sans tarder aux autorités compétentes en matière d'infractions pénales de l'État membre ou des États membres concernés et, s'ils ne peuvent être identifiés, à l'État membre d'établissement et à Europol.
-d-emergency-now = Une personne en danger maintenant est une urgence : appeler d'abord le { $number }. Cette notification ne remplace pas l'appel. Le { $number } joint le pays de celui qui appelle ; pour une personne ailleurs, demander à être mis en relation, ou joindre Europol ou l'autorité nommée ci-dessous.
+d-basis-terrorism = Article 14, paragraphe 5, du règlement (UE) 2021/784 : un contenu à caractère terroriste présentant une menace imminente pour la vie est signalé sans tarder aux autorités compétentes en matière d'infractions pénales de l'État membre ou des États membres concernés et, s'ils ne peuvent être identifiés, à l'État membre d'établissement et à Europol.
+d-emergency-now = Une personne en danger maintenant est une urgence : appeler d'abord le { $number }. Cette notification ne remplace pas l'appel. Le { $number } joint le pays de celui qui appelle ; pour une personne ailleurs, demander à être mis en relation, ou joindre Europol ou l'autorité nommée ci-dessous.
 d-emergency-past = Si quelqu'un peut encore être en danger, appeler d'abord le { $number }. Cette notification ne remplace pas l'appel.
 d-emergency-no-call = Aucun appel au numéro d'urgence n'a été consigné.
-d-emergency-calls = Appels au numéro d'urgence consignés :
+d-emergency-calls = Appels au numéro d'urgence consignés :
 d-fill-in = ______________________ (à compléter)
 d-size-micro = microentreprise
 d-size-small = petite entreprise
@@ -381,29 +381,29 @@ d-size-very_large = très grande plateforme en ligne
 d-tense-past = l'infraction soupçonnée aurait eu lieu
 d-tense-ongoing = l'infraction soupçonnée serait en cours
 d-tense-imminent = l'infraction soupçonnée serait sur le point d'avoir lieu
-d-state-basis-stream = la plateforme donne ce pays comme celui du direct : l'infraction soupçonnée y a lieu, ou l'auteur présumé s'y trouve
-d-state-basis-provider = État membre d'établissement du fournisseur : aucun État membre concerné ne peut être identifié avec une certitude raisonnable
+d-state-basis-stream = la plateforme donne ce pays comme celui du direct ; l'infraction soupçonnée y aurait lieu
+d-state-basis-provider = État membre d'établissement du fournisseur : aucun État membre concerné ne peut être identifié avec une certitude raisonnable
 d-state-basis-other = fondement inconnu
-d-states-known = L'État membre est connu par le pays du direct, tel que la plateforme le donne. La résidence de l'auteur présumé et celle de la victime ne sont pas connues ; d'autres États membres peuvent être concernés.
-d-states-not-identifiable = L'État membre concerné ne peut être identifié avec une certitude raisonnable (article 18, paragraphe 2) : la langue du direct n'est pas un fondement.
+d-states-known = L'État membre est connu par le pays du direct, tel que la plateforme le donne. La résidence de l'auteur présumé et celle de la victime ne sont pas connues ; d'autres États membres peuvent être concernés.
+d-states-not-identifiable = L'État membre concerné ne peut être identifié avec une certitude raisonnable (article 18, paragraphe 2) : la langue du direct n'est pas un fondement.
 d-part-first = destinataire
 d-part-copy = copie
 d-reach-portal = portail en ligne
 d-reach-email = courriel
 d-reach-api = interface technique
 d-reach-phone = téléphone
-d-note-no-contact = Le contact n'est pas dans la table des autorités : une personne le complète avant l'envoi.
-d-note-to-verify = Personne n'a encore vérifié ce contact : le contrôler avant l'envoi.
+d-note-no-contact = Le contact n'est pas dans la table des autorités : une personne le complète avant l'envoi.
+d-note-to-verify = Personne n'a encore vérifié ce contact : le contrôler avant l'envoi.
 d-note-verified = Vérifié à la date indiquée.
-d-decided-rule = Le niveau a été décidé par la règle « { $rule } » ; ses conditions remplies se partagent le poids.
-d-decided-model = Le niveau « { $level } » a été décidé par le modèle d'escalade, avec une probabilité de { $score }. Les poids sont la part des signaux dans celle-ci.
-d-person-unknown = inconnue du logiciel ; à compléter par une personne
-d-person-held = conservée chiffrée ; ouverte à la confirmation
-d-person-opened = { $id }, nom { $name } ; ouverte par { $by }
+d-decided-rule = Le niveau a été décidé par la règle « { $rule } » ; ses conditions remplies se partagent le poids.
+d-decided-model = Le niveau « { $level } » a été décidé par le modèle d'escalade, avec une probabilité de { $score }. Les poids sont la part des signaux dans celle-ci.
+d-person-unknown = inconnue du logiciel ; à compléter par une personne
+d-person-held = conservée chiffrée ; ouverte à la confirmation
+d-person-opened = { $id }, nom { $name } ; ouverte par { $by }
 d-place-how-stream = Pays du direct, tel que la plateforme le donne. Aucune adresse ni position n'est détenue.
-d-place-how-outside = Pays du direct, tel que la plateforme le donne ; ce n'est pas un État membre. Aucune adresse ni position n'est détenue.
+d-place-how-outside = Pays du direct, tel que la plateforme le donne ; ce n'est pas un État membre. Aucune adresse ni position n'est détenue.
 d-place-how-unknown = La plateforme n'a donné aucun pays. Aucune adresse ni position n'est détenue. La langue du direct n'indique pas le lieu.
-d-times = Les heures des messages, des dons et des images sont celles où ils ont eu lieu à la source, telles que la plateforme les donne. « Ouverte » et « dernier changement » sont les heures du même direct auxquelles le soupçon est né et a changé. « Projet établi » est l'horloge de la machine.
+d-times = Les heures des messages, des dons et des images sont celles où ils ont eu lieu à la source, telles que la plateforme les donne. « Ouverte » et « dernier changement » sont les heures du même direct auxquelles le soupçon est né et a changé. « Projet établi » est l'horloge de la machine.
 d-money-count = { $n ->
     [one] { $value } don pendant l'incident et la veille, { $sum } en tout.
    *[other] { $value } dons pendant l'incident et la veille, { $sum } en tout.
@@ -413,14 +413,14 @@ d-money-acts = { $n ->
     [one] { $value } a été jugé réclamer un acte qui blesse quelqu'un.
    *[other] { $value } ont été jugés réclamer un acte qui blesse quelqu'un.
 }
-d-money-unseen = Le flux n'apportait pas les dons : on ne sait pas s'il y en a eu.
+d-money-unseen = Le flux n'apportait pas les dons : on ne sait pas s'il y en a eu.
 d-money-coupling = La violence a suivi l'argent { $value } fois plus souvent que le hasard.
 d-money-no-coupling = Que la violence suive l'argent n'a pas pu être comparé au hasard.
 d-act-violence = violence { $value }
 d-act-motion = mouvement { $value }
 d-list-comma = ,{" "}
 d-act-no-look = aucune image n'a été reçue ensuite
-d-act-no-score = une image a été reçue ; aucun modèle ne l'a jugée
+d-act-no-score = une image a été reçue ; aucun modèle ne l'a jugée
 d-history-incident = C'est l'incident numéro { $value } sur la chaîne depuis que Vigie la regarde.
 d-history-notices = { $n ->
     [0] Aucun signalement sur la chaîne n'a été reçu ces 90 derniers jours.
@@ -432,45 +432,46 @@ d-history-days = { $n ->
     [one] { $value } jour avec des demandes d'actes payées est en mémoire.
    *[other] { $value } jours avec des demandes d'actes payées sont en mémoire.
 }
-d-history-previous = Elle suit une alerte antérieure : { $id }.
-d-kept-hold = Conservation ordonnée par { $by } jusqu'au { $until } ; fondement : { $basis }.
+d-history-previous = Elle suit une alerte antérieure : { $id }.
+d-kept-hold = Conservation ordonnée par { $by } jusqu'au { $until } ; fondement : { $basis }.
 d-kept-no-hold = Aucun ordre de conservation n'a été consigné.
 d-kept-until = Le matériel cité est conservé jusqu'au { $until }, sauf ordre de conservation plus long.
 d-kept-open = Le matériel cité est conservé jusqu'à { $days } jours après la fin de l'incident, sauf ordre de conservation plus long.
 d-kept-expired = { $n ->
-    [one] { $n } pièce citée a expiré ; son empreinte reste.
-   *[other] { $n } pièces citées ont expiré ; leurs empreintes restent.
+    [one] { $n } pièce citée a expiré ; son empreinte reste.
+   *[other] { $n } pièces citées ont expiré ; leurs empreintes restent.
 }
 d-unknown-victim = L'identité de la victime.
 d-unknown-victim-place = Le lieu où la victime réside ou se trouve.
 d-unknown-suspect = L'identité de l'auteur présumé, et s'il y en a un.
 d-unknown-suspect-place = Le lieu où l'auteur présumé réside ou se trouve.
-d-unknown-account-holder = Le titulaire du compte de la chaîne : les registres de la plateforme n'ont pas été consultés.
+d-unknown-account-holder = Le titulaire du compte de la chaîne : les registres de la plateforme n'ont pas été consultés.
 d-unknown-exact-place = Le lieu exact de ce qui est vu.
 d-unknown-country = Le pays du direct.
 d-unknown-url = L'adresse du direct.
 d-unknown-started-at = Quand le direct a commencé.
-d-unknown-persons-identity = L'identité civile des comptes listés ; ce que la plateforme en a dit est conservé chiffré.
-d-unknown-pictures = Ce que montre l'image : aucune image n'est parmi les pièces.
-d-unknown-sound = Ce qui a été dit à voix haute : le son n'est pas analysé.
+d-unknown-persons-identity = L'identité civile des comptes listés ; ce que la plateforme en a dit est conservé chiffré.
+d-unknown-pictures = Ce que montre l'image : aucune image n'est parmi les pièces.
+d-unknown-sound = Ce qui a été dit à voix haute : le son n'est pas analysé.
 d-unknown-emergency-call = Si quelqu'un a appelé le numéro d'urgence.
 d-unknown-provider = Les données de l'expéditeur laissées en blanc ci-dessus.
-d-unknown-offence = De quelle infraction il s'agirait : ni les règles ni les signaux n'en nomment.
+d-unknown-offence = De quelle infraction il s'agirait : ni les règles ni les signaux n'en nomment.
 d-seen-chat-yes = Le tchat a été reçu.
 d-seen-chat-no = Le tchat n'a pas été reçu.
 d-seen-frames-yes = Les images ont été reçues.
 d-seen-frames-no = Les images n'ont pas été reçues.
 d-seen-donations-yes = Les dons ont été reçus.
 d-seen-donations-no = Les dons n'ont pas été reçus.
-d-seen-language = La langue du direct ({ $language }) n'est pas de celles où le modèle de texte a été mesuré : ses scores sont moins sûrs.
+d-seen-language = La langue du direct ({ $language }) n'est pas de celles où le modèle de texte a été mesuré : ses scores sont moins sûrs.
 d-seen-no-gaps = Aucune lacune dans ce qui a été reçu n'est connue.
 d-seen-gap = Rien n'a été reçu du { $from } au { $to }.
 
-d-h-header = Référence
+d-h-from = De
+d-h-to = À
 d-h-reference = Référence
 d-h-made = Projet établi
 d-h-basis = Fondement juridique
-d-h-emergency = L'urgence d'abord
+d-h-emergency = L'urgence d'abord : le { $number }
 d-h-sender-provider = Fournisseur qui notifie
 d-h-sender-observer = Auteur du signalement
 d-h-name = Nom
@@ -491,7 +492,7 @@ d-h-states = États membres concernés
 d-h-suspicion = Le soupçon
 d-h-tense = Quand
 d-h-offences = Infractions soupçonnées
-d-h-no-offence = aucune nommée ; à apprécier par une personne
+d-h-no-offence = aucune nommée ; à apprécier par une personne
 d-h-level = Niveau
 d-h-level-now = maintenant
 d-h-explanation = Pourquoi ce soupçon
@@ -534,7 +535,7 @@ d-h-words = Paroles, et SHA-256 des octets conservés
 d-h-picture-apart = Image, remise comme fichier à part
 d-h-expired = expirée
 d-h-money = Dons
-d-h-acts = Actes : qui a payé quoi, et ce qui a été vu ensuite
+d-h-acts = Actes : qui a payé quoi, et ce qui a été vu ensuite
 d-h-acts-none = Aucune demande d'acte payée n'est parmi les pièces.
 d-h-request = Demande
 d-h-next = Ce qui a été vu ensuite
@@ -548,7 +549,7 @@ d-h-preservation = Conservation
 d-h-decisions = Décisions de personnes à ce jour
 d-h-decisions-none = Personne n'a encore rien décidé.
 d-h-confirmed = Confirmé par
-d-h-confirmed-none = personne encore ; rien n'est envoyé avant qu'une personne nommée ne confirme
+d-h-confirmed-none = personne encore ; rien n'est envoyé avant qu'une personne nommée ne confirme
 d-h-unknown = Ce qui n'est pas connu
 d-h-seen-what = Ce qui a été vu et ce qui ne l'a pas été
 d-h-models = Modèles et configuration
@@ -565,7 +566,7 @@ ui-live-off = pas en direct
 ui-lost = La connexion au démon est perdue. Ce que vous voyez est peut-être ancien. Nouvel essai en cours.
 ui-copied = Copié
 ui-copy = Copier
-ui-degraded = Tout ne fonctionne pas :
+ui-degraded = Tout ne fonctionne pas :
 ui-not-ready = Aucune alerte ne pourrait être levée ou conservée en ce moment.
 ui-unwatched-count = { $n ->
     [one] { $n } chaîne n'est pas vue en ce moment.
@@ -579,7 +580,7 @@ ui-headline-open = { $n ->
 }
 ui-headline-sub = { $n ->
     [one] { $n } chaîne surveillée, { $taken } alerte prise en charge.
-   *[other] { $n } chaînes surveillées, alertes prises en charge : { $taken }.
+   *[other] { $n } chaînes surveillées, alertes prises en charge : { $taken }.
 }
 ui-open = Personne ne les a prises
 ui-taken = Prises en charge
@@ -587,7 +588,7 @@ ui-earlier = Plus tôt
 ui-older = Alertes plus anciennes
 ui-channels = Chaînes
 ui-channel = Chaîne
-ui-two-tiers = Une alerte s'ouvre à partir d'« Inquiétude ». « À surveiller » n'est montré qu'ici : personne n'est appelé pour cela.
+ui-two-tiers = Une alerte s'ouvre à partir d'« Inquiétude ». « À surveiller » n'est montré qu'ici : personne n'est appelé pour cela.
 ui-no-channels = Aucune chaîne n'a encore donné de nouvelles.
 ui-legend = Ce que demandent les niveaux
 ui-hours = En direct depuis
@@ -601,23 +602,24 @@ ui-unwatched = pas vue
 ui-frozen = image figée
 ui-all-alerts = Toutes les alertes
 ui-open-stream = Ouvrir le direct
-ui-not-durable = Cette alerte n'a pas encore pu être conservée : elle a été envoyée aussitôt malgré tout.
+ui-not-durable = Cette alerte n'a pas encore pu être conservée : elle a été envoyée aussitôt malgré tout.
 ui-do = Que faire
-ui-112 = si une personne peut être en danger maintenant : appeler d'abord. Il joint votre propre pays.
-ui-take-how = Pour la prendre en charge, afin que les autres sachent que quelqu'un s'en occupe :
+ui-112 = si une personne peut être en danger maintenant : appeler d'abord. Il joint votre propre pays.
+ui-take-how = Pour la prendre en charge, afin que les autres sachent que quelqu'un s'en occupe :
 ui-close-how = Pour la clore
 ui-command-name = NOM
 ui-command-why = TEXTE
+ui-untaken = personne ne l'a encore prise
 ui-taken-by = prise en charge par { $by }
 ui-over-since = terminée depuis { $at }
 ui-dossier = Projet de notification (article 18)
 ui-country = Pays
 ui-why = Pourquoi
-ui-decided-rule = Décidé par la règle « { $rule } ».
-ui-decided-model = Décidé par le modèle d'escalade : probabilité { $score }.
+ui-decided-rule = Décidé par la règle « { $rule } ».
+ui-decided-model = Décidé par le modèle d'escalade : probabilité { $score }.
 ui-threshold = seuil
 ui-of-decision = de la décision
-ui-evidence-ref = pièce
+ui-evidence-ref = pièces
 ui-unseen = Ce qui n'a pas été vu
 ui-said = Ce qui a été écrit
 ui-no-messages = Aucun message n'est cité.
@@ -631,7 +633,7 @@ ui-no-chart = Pas encore assez de points dans le temps.
 ui-chart-title = Niveau et signaux de { $from } à { $to }
 ui-chart-level = Niveau de la chaîne
 ui-chart-payments = payé
-ui-chart-told = { $signal } : au plus { $peak } à { $at }, en dernier { $last }.
+ui-chart-told = { $signal } : au plus { $peak } à { $at }, en dernier { $last }.
 ui-chart-table = La même chose en tableau
 ui-acts = Demandes payées, et ce qui a été vu ensuite
 ui-act-later = { $later } plus tard

@@ -162,7 +162,7 @@ fn the_summary_is_one_sentence_with_two_different_reasons() {
     };
     assert_eq!(
         fr.summary(&facts),
-        "Sur le_salon, en direct depuis 298 heures sans coupure, une personne est peut-être en danger de mort maintenant : 5 personnes différentes ont écrit en 2 minutes que quelqu'un est en danger et rien n'a bougé à l'image pendant 10 minutes ces 30 dernières minutes."
+        "Sur le_salon, en direct depuis 298 heures sans coupure, une personne est peut-être en danger de mort maintenant\u{a0}: 5 personnes différentes ont écrit en 2 minutes que quelqu'un est en danger, et rien n'a bougé à l'image pendant 10 minutes ces 30 dernières minutes."
     );
     facts.hours_live = Some(2.0);
     facts.rule_reason = Some("several people ask for an ambulance.");
@@ -243,6 +243,7 @@ fn every_key_that_is_asked_for_exists() {
         include_str!("../../../templates/error.html"),
         include_str!("../../../templates/dossier.html"),
         include_str!("../dossier/build.rs"),
+        include_str!("../dossier/record.rs"),
         include_str!("../../console/alert_view.rs"),
         include_str!("../../console/pages.rs"),
         include_str!("../../console/chart.rs"),

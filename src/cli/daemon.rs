@@ -1,0 +1,545 @@
+//! `vigie run`: wires the rooms together, in flow order, and shuts them down in the same order. Feeds bring items to
+//! one intake task; admitted events go to their shard and what is to be scored to the inference threads; what shards
+//! decide goes through the committer to the store, and only then to sinks and pages.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use lru::LruCache;
+use tokio::net::TcpListener;
+use tokio::sync::{broadcast, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use super::commit::Committer;
+use super::control;
+use super::desk::HouseDesk;
+use super::gate::{FeedState, Gate};
+use super::intake::{FeedClock, Intake};
+use super::observe::{FeedCounts, InferenceCounts, SinkCounts};
+use super::setup::{self, SetupError, clock};
+use super::shard::{Rows, Shard, ToShard, Wiring};
+use crate::config::{self, Clock, Config, FeedKind, Mode};
+use crate::console;
+use crate::delivery::{Delivery, SinkOptions};
+use crate::event::{ChannelId, Keyer, Kind, Level, Timestamp};
+use crate::evidence::{Evidence, EvidenceOptions, IdentityKey};
+use crate::feed::{self, FromFeed, ToFeed};
+use crate::model::{Door, Inference, InferenceOptions};
+use crate::store::Store;
+use crate::store::journal::{Journal, JournalOptions};
+use crate::telemetry::{Component, Health, Metrics, Status};
+
+/// Why the daemon cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    #[error(transparent)]
+    Store(#[from] crate::store::StoreError),
+    #[error(transparent)]
+    Journal(#[from] crate::store::journal::JournalError),
+    #[error(transparent)]
+    Evidence(#[from] crate::evidence::EvidenceError),
+    #[error(transparent)]
+    Delivery(#[from] crate::delivery::DeliveryError),
+    #[error(transparent)]
+    Credential(#[from] config::CredentialError),
+    #[error("{what}: {source}")]
+    Io { what: String, source: std::io::Error },
+}
+
+/// A running daemon; dropped without [`Daemon::stop`] it ends without draining.
+pub struct Daemon {
+    pub address: std::net::SocketAddr,
+    stop: CancellationToken,
+    feeds: tokio::task::JoinSet<()>,
+    intake: tokio::task::JoinHandle<()>,
+    shards: Vec<(mpsc::Sender<ToShard>, std::thread::JoinHandle<()>)>,
+    committer: tokio::task::JoinHandle<()>,
+    delivery: Delivery,
+    servers: tokio::task::JoinSet<()>,
+    store: Store,
+    drain: Duration,
+}
+
+/// Runs until SIGTERM or SIGINT; tells systemd.
+pub async fn run(path: &Path) -> Result<(), DaemonError> {
+    let config = Arc::new(setup::config(path).map_err(SetupError::from)?);
+    let daemon = Daemon::start(config.clone(), path).await?;
+    tracing::info!(console = %format!("http://{}", daemon.address), version = env!("CARGO_PKG_VERSION"), "ready");
+    crate::telemetry::systemd::ready(&format!("{} feeds", config.feeds.len()));
+    let watchdog = tokio::spawn(crate::telemetry::systemd::watchdog(|| async { true }));
+    wait_for_signal().await;
+    watchdog.abort();
+    crate::telemetry::systemd::stopping();
+    daemon.stop().await;
+    Ok(())
+}
+
+/// SIGTERM or SIGINT.
+pub async fn wait_for_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    // Registering a handler fails only where there is no signal driver, that is outside a runtime.
+    let (Ok(mut term), Ok(mut int)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return;
+    };
+    tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
+    tracing::info!("stopping");
+}
+
+impl Daemon {
+    /// Starts everything; `path` is the config file as commands shown ready to copy carry it.
+    pub async fn start(config: Arc<Config>, path: &Path) -> Result<Self, DaemonError> {
+        let metrics = Metrics::new();
+        let health = Health::new();
+        let manifest = {
+            let config = config.clone();
+            let loaded = tokio::task::spawn_blocking(move || setup::models(&config)).await;
+            loaded
+                .map_err(|e| io("loading models", std::io::Error::other(e)))?
+                .map_err(SetupError::from)?
+        };
+        let dir = config.store.dir.clone();
+        std::fs::create_dir_all(&dir).map_err(|e| io(&format!("{}", dir.display()), e))?;
+        let store = Store::open(&dir).await?;
+        let keyer =
+            Keyer::new(config::credential_or_create("user-key", &dir)?.0.expose().as_bytes());
+        let sealer = IdentityKey::new(
+            config::credential_or_create("identity-key", &dir)?.0.expose().as_bytes(),
+        );
+        let evidence = Arc::new(Evidence::open(
+            &dir,
+            EvidenceOptions {
+                cap: config.evidence.cap.0,
+                recent: config.evidence.ring.0,
+                acts: config.evidence.acts.0,
+                cited: config.evidence.cited.0,
+                ..EvidenceOptions::default()
+            },
+        )?);
+        let journal = Journal::open(
+            &dir,
+            JournalOptions {
+                keep: config.store.journal_keep.0,
+                cap: config.store.journal_cap.0,
+                config: config.digest(),
+                ..JournalOptions::default()
+            },
+        )?;
+        health.set(Component::Store, Status::Up);
+        for model in &manifest.models {
+            metrics.model(&model.name, &model.version);
+        }
+        let inference = {
+            let options = InferenceOptions {
+                threads: config.models.threads,
+                messages: config.limits.chat_queue,
+                looks: config.limits.look_queue,
+                max_wait: config.models.max_wait.0,
+                ..InferenceOptions::default()
+            };
+            let (manifest, counts) = (manifest.clone(), InferenceCounts::new(&metrics, &manifest));
+            let started = tokio::task::spawn_blocking(move || {
+                Inference::start(&manifest, options, Arc::new(counts))
+            })
+            .await;
+            let inference =
+                started.map_err(|e| io("starting inference", std::io::Error::other(e)))?;
+            Arc::new(inference.map_err(SetupError::from)?)
+        };
+        health.set(Component::Models, Status::Up);
+
+        let sinks = Arc::new(sinks(&config)?);
+        let source = setup::public_url(&config);
+        for sink in sinks.iter() {
+            metrics.sink(&sink.name);
+            health.declare_sink(&sink.name);
+        }
+        let counts = Arc::new(SinkCounts::new(metrics.clone(), health.clone()));
+        let delivery = Delivery::start(&store, &source, sinks.to_vec(), counts)?;
+
+        let (live, _) = broadcast::channel(config.limits.stream_queue.max(16));
+        let rows: Rows = Rows::default();
+        let shard_count = 1;
+        let (to_committer, committer_inbox) = mpsc::channel(1024);
+        let (saved_tx, saved) = mpsc::channel(64);
+        let committer = Committer {
+            store: store.clone(),
+            evidence: evidence.clone(),
+            journal: Some(journal.clone()),
+            sinks: sinks.clone(),
+            shadow: config.alerts.mode == Mode::Shadow,
+            source: source.clone(),
+            waker: delivery.waker(),
+            live: live.clone(),
+            metrics: metrics.clone(),
+            health: health.clone(),
+            saved: saved_tx,
+            shards: shard_count,
+        };
+        let committer = tokio::spawn(committer.run(committer_inbox));
+
+        // What the last run knew.
+        let checkpoint = store.load_checkpoint().await?;
+        let clocks: Vec<FeedClock> = config
+            .feeds
+            .iter()
+            .map(|feed| if feed.clock() == Clock::Data { FeedClock::Data } else { FeedClock::Live })
+            .collect();
+        let most = NonZeroUsize::new(config.limits.channels).unwrap_or(NonZeroUsize::MIN);
+        let door =
+            Door::new(most, setup::categories(&config), Arc::new(config.currency.table.rates()));
+        let mut intake = Intake::new(door, &clocks);
+        let mut engine = setup::engine(&config, &manifest)?;
+        for (channel, bytes) in &checkpoint.channels {
+            match serde_json::from_slice::<super::engine::Slot>(bytes) {
+                Ok(slot) => {
+                    let stream = slot.stream();
+                    intake.door.restore(channel, stream.setting, stream.language.as_deref());
+                    engine.restore(channel.clone(), slot);
+                }
+                Err(error) => {
+                    tracing::error!(%error, "a channel's checkpoint cannot be read; it starts anew")
+                }
+            }
+        }
+        let rules =
+            config.rules.iter().map(|rule| metrics.rule(&rule.name, rule.mode.name())).collect();
+        let (samples_tx, samples) = mpsc::channel(1024);
+        let floors = config.clone();
+        let wiring = Wiring {
+            journal: Some(journal),
+            committer: to_committer.clone(),
+            rows: rows.clone(),
+            live: live.clone(),
+            samples: samples_tx,
+            feeds: config.feeds.iter().map(|feed| feed.name.clone()).collect(),
+            rules,
+            floor: Arc::new(move |channel| floor(&floors, channel)),
+            look_wait: config.limits.look_wait.0,
+            data_clock: clocks.iter().map(|clock| *clock == FeedClock::Data).collect(),
+        };
+        let (to_shard, shard_inbox) = mpsc::channel(config.limits.shard_queue.max(64));
+        let shard = Shard::new(engine, wiring);
+        let thread = std::thread::Builder::new()
+            .name("shard-0".into())
+            .spawn(move || shard.run(shard_inbox))
+            .map_err(|e| io("starting a shard", e))?;
+
+        // Feeds and the intake.
+        let stop = CancellationToken::new();
+        let (out, from_feeds) = mpsc::channel(config.limits.feed_queue.max(64));
+        let mut feeds = tokio::task::JoinSet::new();
+        let mut controls = Vec::new();
+        let observer = Arc::new(FeedCounts::new(&metrics, &config.feeds));
+        for (place, feed) in config.feeds.iter().enumerate() {
+            let place = place as u16;
+            health.declare_feed(&feed.name, &feed.channels);
+            let mark = checkpoint.feeds.iter().find(|mark| mark.feed == feed.name);
+            if let Some(mark) = mark {
+                intake.dedupe.restore(place, mark.seen.clone());
+            }
+            let resume = mark.and_then(|mark| mark.cursor.as_deref()).map(Into::into);
+            let (control, inbox) = mpsc::channel(256);
+            controls.push(control);
+            spawn_feed(
+                &mut feeds,
+                place,
+                feed,
+                &config,
+                resume,
+                &keyer,
+                out.clone(),
+                inbox,
+                observer.clone(),
+                &stop,
+            )?;
+        }
+        drop(out);
+        let task = Gate {
+            config: config.clone(),
+            intake,
+            inference,
+            shard: to_shard.clone(),
+            committer: to_committer,
+            evidence: evidence.clone(),
+            rows: rows.clone(),
+            sealer,
+            sealed: LruCache::new(
+                NonZeroUsize::new(config.limits.users).unwrap_or(NonZeroUsize::MIN),
+            ),
+            new_identities: Vec::new(),
+            controls,
+            metrics: metrics.clone(),
+            health: health.clone(),
+            observer,
+            states: config.feeds.iter().map(|_| FeedState::default()).collect(),
+            cursors: checkpoint
+                .feeds
+                .iter()
+                .filter_map(|m| Some((m.feed.clone(), m.cursor.clone()?)))
+                .collect(),
+            seq: 0,
+            out: Vec::new(),
+        };
+        let intake = tokio::spawn(task.run(from_feeds, samples, saved, stop.clone()));
+
+        // People.
+        let desk = Arc::new(HouseDesk {
+            config: config.clone(),
+            store: store.clone(),
+            evidence: evidence.clone(),
+            rows: rows.clone(),
+            metrics: metrics.clone(),
+            health: health.clone(),
+            live,
+        });
+        let mut servers = tokio::task::JoinSet::new();
+        let settings = console::Settings {
+            language: config.server.language.code().to_owned(),
+            config: path.display().to_string(),
+            hosts: host_of(&config.server.public_url).into_iter().collect(),
+            zone: super::draft::zone(),
+            banner: if config.alerts.mode == Mode::Shadow {
+                "SHADOW".into()
+            } else {
+                String::new()
+            },
+        };
+        let listener = bind(&config.server.listen).await?;
+        let address = listener.local_addr().map_err(|e| io("listening", e))?;
+        let pages = console::router(desk.clone(), settings);
+        serve(&mut servers, listener, pages.clone(), stop.clone());
+        if !config.server.metrics_listen.is_empty() {
+            let listener = bind(&config.server.metrics_listen).await?;
+            serve(&mut servers, listener, console::health_router(desk.clone()), stop.clone());
+        }
+        control::serve(
+            &mut servers,
+            &dir,
+            pages,
+            config.clone(),
+            store.clone(),
+            to_shard.clone(),
+            stop.clone(),
+        )
+        .map_err(|e| io("the control socket", e))?;
+        housekeeping(&mut servers, store.clone(), evidence, metrics, rows, stop.clone());
+
+        let shards = vec![(to_shard, thread)];
+        let drain = config.server.drain.0;
+        Ok(Self {
+            address,
+            stop,
+            feeds,
+            intake,
+            shards,
+            committer,
+            delivery,
+            servers,
+            store,
+            drain,
+        })
+    }
+
+    /// Stops in flow order within the config's deadline: feeds, intake, shards, committer, sinks.
+    pub async fn stop(mut self) {
+        let deadline = Instant::now() + self.drain;
+        let left =
+            || deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(100));
+        self.stop.cancel();
+        let feeds = async { while self.feeds.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(left(), feeds).await;
+        if tokio::time::timeout(left(), &mut self.intake).await.is_err() {
+            self.intake.abort();
+            tracing::warn!("the intake did not drain in time");
+        }
+        for (sender, thread) in self.shards.drain(..) {
+            let _ = tokio::time::timeout(left(), sender.send(ToShard::Stop)).await;
+            drop(sender);
+            let _ =
+                tokio::time::timeout(left(), tokio::task::spawn_blocking(move || thread.join()))
+                    .await;
+        }
+        self.servers.shutdown().await;
+        if tokio::time::timeout(left(), &mut self.committer).await.is_err() {
+            self.committer.abort();
+            tracing::warn!("the committer did not drain in time");
+        }
+        self.delivery.stop(left()).await;
+        self.store.close().await;
+        tracing::info!("stopped");
+    }
+}
+
+fn io(what: &str, source: std::io::Error) -> DaemonError {
+    DaemonError::Io { what: what.to_owned(), source }
+}
+
+async fn bind(address: &str) -> Result<TcpListener, DaemonError> {
+    TcpListener::bind(address).await.map_err(|e| io(&format!("listening on {address}"), e))
+}
+
+fn serve(
+    servers: &mut tokio::task::JoinSet<()>,
+    listener: TcpListener,
+    router: axum::Router,
+    stop: CancellationToken,
+) {
+    servers.spawn(async move {
+        let server = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned());
+        if let Err(error) = server.await {
+            tracing::error!(%error, "the page's server ended");
+        }
+    });
+}
+
+fn host_of(url: &str) -> Option<String> {
+    let rest = url.split_once("://")?.1;
+    let host = rest.split(['/', ':']).next()?;
+    (!host.is_empty()).then(|| host.to_owned())
+}
+
+/// The level that the config shows at least for a channel.
+fn floor(config: &Config, channel: &ChannelId) -> Level {
+    let now = clock();
+    config
+        .channels
+        .iter()
+        .filter(|entry| entry.is_about(channel.as_str()))
+        .filter(|entry| entry.until.is_none_or(|until| until.0 > now))
+        .filter_map(|entry| entry.level_floor)
+        .max()
+        .unwrap_or_default()
+}
+
+/// The sinks of a config, as the delivery room takes them.
+pub fn sinks(config: &Config) -> Result<Vec<SinkOptions>, DaemonError> {
+    use crate::delivery::{Content, Secret, SinkKind};
+    let mut out = Vec::new();
+    for sink in &config.sinks {
+        let kind = match sink.kind {
+            config::SinkKind::Webhook => {
+                let secret = match &sink.secret {
+                    Some(secret) => config::credential(&secret.credential)?.expose().to_owned(),
+                    None => String::new(),
+                };
+                SinkKind::Webhook {
+                    url: sink.url.clone(),
+                    secret: Secret::new(secret),
+                    timeout: sink.timeout.0,
+                }
+            }
+            config::SinkKind::Jsonl => {
+                SinkKind::Jsonl { path: sink.path.clone().unwrap_or_default() }
+            }
+            config::SinkKind::Alertmanager => {
+                tracing::warn!(sink = %sink.name, "alertmanager sinks are not served by this version");
+                continue;
+            }
+        };
+        let some = |dur: config::Dur| (!dur.0.is_zero()).then_some(dur.0);
+        let mut options = SinkOptions::new(&sink.name, kind);
+        options.content = match sink.content {
+            config::Content::Full => Content::Full,
+            config::Content::Minimal => Content::Minimal,
+        };
+        options.min_level = sink.min_level;
+        options.max_age = sink.max_age.0;
+        options.remind = some(sink.remind);
+        options.heartbeat = some(sink.heartbeat);
+        options.insecure = sink.insecure;
+        out.push(options);
+    }
+    Ok(out)
+}
+
+#[allow(clippy::too_many_arguments)]
+fn spawn_feed(
+    feeds: &mut tokio::task::JoinSet<()>,
+    place: u16,
+    feed: &config::Feed,
+    config: &Config,
+    resume: Option<Box<str>>,
+    keyer: &Keyer,
+    out: mpsc::Sender<FromFeed>,
+    control: mpsc::Receiver<ToFeed>,
+    observer: Arc<FeedCounts>,
+    stop: &CancellationToken,
+) -> Result<(), DaemonError> {
+    let (keyer, stop) = (keyer.clone(), stop.clone());
+    match feed.kind {
+        FeedKind::Websocket => {
+            let token = match &feed.token {
+                Some(secret) => Some(config::credential(&secret.credential)?.expose().to_owned()),
+                None => None,
+            };
+            let kinds = Kind::ALL.into_iter().filter(|kind| *kind != Kind::Gap).collect();
+            let options = feed::WebsocketOptions {
+                url: feed.url.clone(),
+                channels: feed.channels.clone(),
+                kinds,
+                token,
+                ca: feed.ca.clone(),
+                idle_timeout: feed.idle_timeout.0,
+                message_limit: config.limits.message.0 as usize,
+                insecure: feed.insecure,
+            };
+            feeds.spawn(feed::websocket::run(
+                place, options, resume, keyer, out, control, observer, stop,
+            ));
+        }
+        FeedKind::Recording => {
+            let path = feed.path.clone().unwrap_or_default();
+            let options = feed::RecordingOptions { path, speed: feed.speed };
+            feeds.spawn(feed::recording::run(
+                place, options, resume, keyer, out, control, observer, stop,
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Sweeps what has expired and keeps slow gauges true.
+fn housekeeping(
+    servers: &mut tokio::task::JoinSet<()>,
+    store: Store,
+    evidence: Arc<Evidence>,
+    metrics: Metrics,
+    rows: Rows,
+    stop: CancellationToken,
+) {
+    servers.spawn(async move {
+        let mut every = tokio::time::interval(Duration::from_secs(2));
+        let mut swept: Option<Instant> = None;
+        loop {
+            tokio::select! { _ = every.tick() => {}, () = stop.cancelled() => return }
+            let mut counts = [0usize; 5];
+            rows.read().values().for_each(|row| counts[row.level as usize] += 1);
+            Level::ALL
+                .iter()
+                .zip(counts)
+                .for_each(|(level, count)| metrics.set_channels(*level, count));
+            if let Ok(pending) = store.pending_counts().await {
+                pending
+                    .iter()
+                    .for_each(|(sink, count)| metrics.set_outbox_pending(sink, *count as usize));
+            }
+            if swept.is_none_or(|then| then.elapsed() > Duration::from_secs(600)) {
+                swept = Some(Instant::now());
+                let now = clock();
+                if let Err(error) = store.sweep(&evidence, now).await {
+                    tracing::warn!(%error, "expired evidence was not swept");
+                }
+                let week = Timestamp(now.0 - 7 * 86_400_000);
+                if let Err(error) = store.prune_outbox(week).await {
+                    tracing::warn!(%error, "the outbox was not pruned");
+                }
+            }
+        }
+    });
+}

@@ -1,0 +1,141 @@
+//! What the console asks of the house, answered from the store, the vault and the shards' rows.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use tokio::sync::broadcast;
+use uuid::Uuid;
+
+use super::draft::draft;
+use super::setup::clock;
+use super::shard::Rows;
+use crate::alert::{Change, Dossier, EvidenceKind};
+use crate::config::Config;
+use crate::console::{
+    AlertFilter, AlertPage, ChannelRow, Desk, DeskError, DeskResult, Live, Ready, TimelinePoint,
+};
+use crate::event::{ChannelId, Digest, Timestamp};
+use crate::evidence::Evidence;
+use crate::store::{Store, StoreError};
+use crate::telemetry::{Component, Health, Metrics, Status};
+
+/// The house behind the page.
+pub struct HouseDesk {
+    pub config: Arc<Config>,
+    pub store: Store,
+    pub evidence: Arc<Evidence>,
+    pub rows: Rows,
+    pub metrics: Metrics,
+    pub health: Health,
+    pub live: broadcast::Sender<Live>,
+}
+
+fn failed(error: StoreError) -> DeskError {
+    DeskError::Unavailable(error.to_string())
+}
+
+impl Desk for HouseDesk {
+    fn alerts(&self, filter: AlertFilter) -> BoxFuture<'_, DeskResult<AlertPage>> {
+        async move {
+            let wanted = crate::store::AlertFilter {
+                level: filter.level,
+                level_at_least: None,
+                state: filter.state,
+                channel: filter.channel,
+                after: filter.after,
+                limit: filter.limit,
+            };
+            let page = self.store.alerts(&wanted).await.map_err(failed)?;
+            let items = page.items.into_iter().map(|stored| stored.change.alert).collect();
+            Ok(AlertPage { items, next: page.next })
+        }
+        .boxed()
+    }
+
+    fn alert(&self, id: Uuid) -> BoxFuture<'_, DeskResult<Option<Change>>> {
+        async move {
+            let stored = self.store.alert(id).await.map_err(failed)?;
+            Ok(stored.map(|stored| stored.change))
+        }
+        .boxed()
+    }
+
+    fn channels(&self) -> BoxFuture<'_, DeskResult<Vec<ChannelRow>>> {
+        let mut rows: Vec<ChannelRow> = self.rows.read().values().cloned().collect();
+        for row in &mut rows {
+            row.unwatched = self.health.status(Component::Feed(&row.feed)) != Status::Up;
+        }
+        rows.sort_by(|a, b| b.level.cmp(&a.level).then_with(|| a.id.cmp(&b.id)));
+        async move { Ok(rows) }.boxed()
+    }
+
+    fn timeline(
+        &self,
+        channel: ChannelId,
+    ) -> BoxFuture<'_, DeskResult<Option<Vec<TimelinePoint>>>> {
+        async move {
+            let known = self.rows.read().contains_key(&channel);
+            let from = Timestamp(0);
+            let to = Timestamp(i64::MAX);
+            let samples = self.store.timeline(&channel, from, to).await.map_err(failed)?;
+            if samples.is_empty() && !known {
+                return Ok(None);
+            }
+            let point = |s: crate::store::Sample| TimelinePoint {
+                at: s.at,
+                level: s.level,
+                values: s.signals,
+            };
+            Ok(Some(samples.into_iter().map(point).collect()))
+        }
+        .boxed()
+    }
+
+    fn evidence(&self, digest: Digest) -> BoxFuture<'_, DeskResult<Option<(Bytes, EvidenceKind)>>> {
+        async move {
+            let rows = self.store.evidence(&digest).await.map_err(failed)?;
+            let kind = rows.first().map(|piece| piece.row.kind);
+            let evidence = self.evidence.clone();
+            let bytes = tokio::task::spawn_blocking(move || evidence.get(&digest)).await;
+            let bytes = bytes.map_err(|e| DeskError::Internal(e.to_string()))?;
+            Ok(bytes.map(|bytes| {
+                let jpeg = bytes.starts_with(&[0xff, 0xd8]);
+                let guessed = if jpeg { EvidenceKind::Frame } else { EvidenceKind::Chat };
+                (bytes, kind.unwrap_or(guessed))
+            }))
+        }
+        .boxed()
+    }
+
+    fn dossier(&self, id: Uuid, lang: &'static str) -> BoxFuture<'_, DeskResult<Option<Dossier>>> {
+        async move {
+            let change = self.alert(id).await?;
+            Ok(change.map(|change| draft(&self.config, &change, lang, clock())))
+        }
+        .boxed()
+    }
+
+    fn ready(&self) -> Ready {
+        let ready = self.health.ready();
+        let degraded = ready
+            .degraded
+            .iter()
+            .map(|part| format!("{} {}: {}", part.component, part.name, part.reason))
+            .collect();
+        let rows = self.rows.read();
+        let feed_down =
+            |row: &&ChannelRow| self.health.status(Component::Feed(&row.feed)) != Status::Up;
+        let unwatched = rows.values().filter(feed_down).map(|row| row.id.clone()).collect();
+        Ready { ready: ready.ok, degraded, unwatched }
+    }
+
+    fn metrics(&self) -> String {
+        self.metrics.encode()
+    }
+
+    fn subscribe(&self) -> broadcast::Receiver<Live> {
+        self.live.subscribe()
+    }
+}

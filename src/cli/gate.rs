@@ -1,0 +1,350 @@
+//! The gate: the one task that every feed's items go through on their way in. It hands what is admitted to the shard and
+//! the inference threads, gives the second's beat to live feeds, asks for checkpoints, and takes wishes for pictures
+//! and saved cursors back to the feeds.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use lru::LruCache;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::commit::ToCommitter;
+use super::intake::{Admission, FeedClock, Intake, Outcome};
+use super::observe::FeedCounts;
+use super::setup::clock;
+use super::shard::{Barrier, Rows, ToShard};
+use crate::config::Config;
+use crate::event::{ChannelId, Event, FeedItem, Kind, Level, Timestamp, Unscored, UserKey};
+use crate::evidence::{Evidence, Identity, IdentityKey};
+use crate::feed::{FeedEvent, FeedObserver, FeedReport, FromFeed, ToFeed};
+use crate::model::{Inference, LookJob, Looked, Message, MessageScores, Ready, Rejected, Scored};
+use crate::store::FeedMark;
+use crate::telemetry::{Component, Dropped, Health, Metrics, Status};
+
+/// How often a checkpoint is taken.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(5);
+/// How long chat waits for room in a full inference queue before it is shed.
+const SHED_AFTER: Duration = Duration::from_millis(250);
+
+#[derive(Default)]
+pub struct FeedState {
+    connected: Option<Instant>,
+    newest: Timestamp,
+    /// Newest `at` five seconds ago, and when that was.
+    before: Option<(Instant, Timestamp)>,
+    level: bool,
+}
+
+/// The one task that every feed's items go through.
+pub struct Gate {
+    pub config: Arc<Config>,
+    pub intake: Intake,
+    pub inference: Arc<Inference>,
+    pub shard: mpsc::Sender<ToShard>,
+    pub committer: mpsc::Sender<ToCommitter>,
+    pub evidence: Arc<Evidence>,
+    pub rows: Rows,
+    pub sealer: IdentityKey,
+    /// People whose identity is stored already.
+    pub sealed: LruCache<UserKey, ()>,
+    pub new_identities: Vec<(UserKey, Vec<u8>)>,
+    pub controls: Vec<mpsc::Sender<ToFeed>>,
+    pub metrics: Metrics,
+    pub health: Health,
+    pub observer: Arc<FeedCounts>,
+    pub states: Vec<FeedState>,
+    pub cursors: std::collections::BTreeMap<String, String>,
+    pub seq: u64,
+    pub out: Vec<Admission>,
+}
+
+/// Takes a score back to the shard; called on an inference thread.
+struct ToShardReply(mpsc::Sender<ToShard>, ChannelId, u64);
+
+impl Scored<MessageScores> for ToShardReply {
+    fn done(self: Box<Self>, scores: Result<MessageScores, Unscored>) {
+        let Self(shard, channel, seq) = *self;
+        // The shard is gone only when the daemon goes down.
+        let _ = shard.blocking_send(ToShard::MessageScored { channel, seq, scores });
+    }
+}
+
+impl Scored<Looked> for ToShardReply {
+    fn done(self: Box<Self>, scores: Result<Looked, Unscored>) {
+        let Self(shard, channel, seq) = *self;
+        let _ = shard.blocking_send(ToShard::LookScored { channel, seq, scores });
+    }
+}
+
+impl Gate {
+    pub async fn run(
+        mut self,
+        mut feeds: mpsc::Receiver<FromFeed>,
+        mut samples: mpsc::Receiver<(u16, crate::event::SampleRequest)>,
+        mut saved: mpsc::Receiver<(u16, Box<str>)>,
+        stop: CancellationToken,
+    ) {
+        let mut second = tokio::time::interval(Duration::from_secs(1));
+        let mut checkpoint = tokio::time::interval(CHECKPOINT_EVERY);
+        checkpoint.tick().await;
+        let mut dry = false;
+        loop {
+            tokio::select! {
+                biased;
+                Some((feed, cursor)) = saved.recv() => self.saved(feed, cursor),
+                Some((feed, request)) = samples.recv() => {
+                    if let Some(control) = self.controls.get(usize::from(feed)) {
+                        // A wish: a feed that does not take it now is asked again at the next change.
+                        let _ = control.try_send(ToFeed::Sample(request));
+                    }
+                }
+                _ = second.tick() => self.second().await,
+                _ = checkpoint.tick() => self.checkpoint().await,
+                item = feeds.recv(), if !dry => match item {
+                    Some(item) => self.take(item).await,
+                    None => dry = true,
+                },
+                () = stop.cancelled(), if dry => break,
+            }
+        }
+        self.checkpoint().await;
+        self.flush_identities().await;
+        // Everything admitted is scored before the shard is told to stop.
+        while self.inference.depth() != (0, 0) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        tokio::task::spawn_blocking(move || drop(self)).await.unwrap_or_default();
+    }
+
+    async fn take(&mut self, from: FromFeed) {
+        let place = usize::from(from.feed);
+        let name = self.config.feeds.get(place).map(|feed| feed.name.clone()).unwrap_or_default();
+        match from.what {
+            FeedEvent::Item(item) => self.item(from.feed, item, from.received).await,
+            FeedEvent::Connected | FeedEvent::Recovered => {
+                self.health.set(Component::Feed(&name), Status::Up);
+                if let Some(state) = self.states.get_mut(place) {
+                    state.connected = Some(Instant::now());
+                }
+            }
+            FeedEvent::Disconnected { reason, attempt } => {
+                tracing::warn!(feed = %name, %reason, attempt, "not connected");
+                self.health.set(Component::Feed(&name), Status::Down(reason));
+                if let Some(state) = self.states.get_mut(place) {
+                    state.connected = None;
+                }
+            }
+            FeedEvent::Failing { reason } => {
+                tracing::error!(feed = %name, %reason, "failing");
+                self.health.set(Component::Feed(&name), Status::Degraded(reason));
+            }
+            FeedEvent::Ended => {
+                tracing::info!(feed = %name, "ended");
+                self.health.set(Component::Feed(&name), Status::Degraded("it has ended".into()));
+                if let Some(state) = self.states.get_mut(place) {
+                    state.connected = None;
+                }
+            }
+        }
+    }
+
+    async fn item(&mut self, feed: u16, item: FeedItem, received: Timestamp) {
+        let counted = match &item {
+            FeedItem::Event(event) => Some((event.kind(), event.at)),
+            _ => None,
+        };
+        if let (FeedItem::Cursor(cursor), Some(known)) =
+            (&item, self.config.feeds.get(usize::from(feed)))
+        {
+            self.cursors.insert(known.name.clone(), cursor.to_string());
+        }
+        let mut out = std::mem::take(&mut self.out);
+        let (sealer, sealed, fresh) = (&self.sealer, &mut self.sealed, &mut self.new_identities);
+        let (evidence, rows) = (&self.evidence, &self.rows);
+        let mut seen = |event: &Event| {
+            if let Some(user) = &event.user
+                && sealed.put(user.key, ()).is_none()
+                && let Some(identity) = Identity::of(&event.channel, user)
+            {
+                fresh.push((user.key, sealer.seal(&user.key, &identity)));
+            }
+            let level = rows
+                .read()
+                .get(&event.channel)
+                .map_or(Level::None, |row| row.level.max(row.level_floor));
+            evidence.offer_event(event, level);
+        };
+        let outcome = self.intake.item(feed, item, received, &mut out, &mut seen);
+        if let Some((kind, at)) = counted {
+            match outcome {
+                Outcome::Admitted { ahead } => {
+                    let report = FeedReport::Event { kind, at, lag_ms: received.since(at) };
+                    self.observer.report(feed, report);
+                    if ahead {
+                        self.observer.report(feed, FeedReport::Ahead { kind });
+                    }
+                    if let Some(state) = self.states.get_mut(usize::from(feed)) {
+                        state.newest = state.newest.max(at);
+                    }
+                }
+                Outcome::Refused(_) => self.metrics.dropped(Some(kind), Dropped::Repeat),
+                Outcome::Cursor | Outcome::Gap => {}
+            }
+        }
+        for admission in out.drain(..) {
+            self.admit(feed, admission, received).await;
+        }
+        self.out = out;
+        if self.new_identities.len() >= 256 {
+            self.flush_identities().await;
+        }
+    }
+
+    async fn admit(&mut self, feed: u16, admission: Admission, received: Timestamp) {
+        self.seq += 1;
+        let seq = self.seq;
+        match admission {
+            Admission::Seconds { feed, from, to } => {
+                self.tell(ToShard::Seconds { feed, from, to }).await
+            }
+            Admission::Gap(gap) => self.tell(ToShard::Gap { gap }).await,
+            Admission::Ready(Ready::Event { admitted, message }) => {
+                let channel = admitted.event.channel.clone();
+                let kind = admitted.event.kind();
+                let scored = message.is_some();
+                self.tell(ToShard::Event { feed, seq, admitted, scored, received }).await;
+                if let Some(message) = message {
+                    self.score(channel, seq, message, kind, feed).await;
+                }
+            }
+            Admission::Ready(Ready::Look { channel, at, id, frames, pictures, identical }) => {
+                let look = ToShard::Look {
+                    feed,
+                    seq,
+                    channel: channel.clone(),
+                    at,
+                    id,
+                    frames,
+                    identical,
+                    received,
+                };
+                self.tell(look).await;
+                self.look(channel, seq, LookJob { pictures }, feed).await;
+            }
+        }
+    }
+
+    /// Queues a message; while the queue is full chat waits a little and is then shed, what is paid waits for room.
+    async fn score(
+        &mut self,
+        channel: ChannelId,
+        seq: u64,
+        message: Message,
+        kind: Kind,
+        feed: u16,
+    ) {
+        let waits = kind != Kind::Chat || self.intake.clock(feed) == FeedClock::Data;
+        let since = Instant::now();
+        let mut message = message;
+        let reply = ToShardReply(self.shard.clone(), channel.clone(), seq);
+        let mut reply: Box<dyn Scored<MessageScores>> = Box::new(reply);
+        while let Err(Rejected(back)) = self.inference.message(message, reply) {
+            if !waits && since.elapsed() >= SHED_AFTER {
+                self.metrics.dropped(Some(kind), Dropped::ShedChat);
+                let scores = Err(Unscored::Shed);
+                self.tell(ToShard::MessageScored { channel, seq, scores }).await;
+                return;
+            }
+            (message, reply) = back;
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    async fn look(&mut self, channel: ChannelId, seq: u64, job: LookJob, feed: u16) {
+        let waits = self.intake.clock(feed) == FeedClock::Data;
+        let since = Instant::now();
+        let mut job = job;
+        let reply = ToShardReply(self.shard.clone(), channel.clone(), seq);
+        let mut reply: Box<dyn Scored<Looked>> = Box::new(reply);
+        while let Err(Rejected(back)) = self.inference.look(job, reply) {
+            if !waits && since.elapsed() >= SHED_AFTER {
+                self.metrics.dropped(Some(Kind::Frame), Dropped::ShedLook);
+                self.tell(ToShard::LookScored { channel, seq, scores: Err(Unscored::Shed) }).await;
+                return;
+            }
+            (job, reply) = back;
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    async fn tell(&self, message: ToShard) {
+        // The shard outlives the intake; if it is gone the daemon is going down.
+        let _ = self.shard.send(message).await;
+    }
+
+    /// A second of the daemon's clock: ticks for channels of live feeds that are connected and level.
+    async fn second(&mut self) {
+        let now = clock();
+        for place in 0..self.states.len() {
+            let feed = place as u16;
+            if self.intake.clock(feed) != FeedClock::Live {
+                continue;
+            }
+            let state = &mut self.states[place];
+            let settled =
+                state.connected.is_some_and(|since| since.elapsed() >= Duration::from_secs(5));
+            match state.before {
+                Some((then, newest)) if then.elapsed() >= Duration::from_secs(5) => {
+                    // A backlog: the newest time gains more than the clock does.
+                    state.level = state.newest.since(newest) <= 6_000;
+                    state.before = Some((Instant::now(), state.newest));
+                }
+                None => state.before = Some((Instant::now(), state.newest)),
+                _ => {}
+            }
+            if settled && state.level {
+                self.tell(ToShard::Tick { feed, now }).await;
+            }
+        }
+        let mut out = Vec::new();
+        if self.states.len() == 1 && self.intake.clock(0) == FeedClock::Live {
+            self.intake.close_looks(now, &mut out);
+        }
+        for admission in out {
+            self.admit(0, admission, now).await;
+        }
+        self.flush_identities().await;
+    }
+
+    async fn flush_identities(&mut self) {
+        if !self.new_identities.is_empty() {
+            let sealed = std::mem::take(&mut self.new_identities);
+            let _ = self.committer.send(ToCommitter::Identities(sealed)).await;
+        }
+    }
+
+    async fn checkpoint(&mut self) {
+        let mut feeds = Vec::new();
+        let mut named = HashSet::new();
+        for (place, feed) in self.config.feeds.iter().enumerate() {
+            let place = place as u16;
+            if named.insert(feed.name.clone()) {
+                let cursor = self.cursors.get(&feed.name).cloned();
+                let seen = self.intake.dedupe.since_cursor(place);
+                feeds.push((place, FeedMark { feed: feed.name.clone(), cursor, seen }));
+            }
+        }
+        let barrier = Arc::new(Barrier { feeds, config: self.config.digest() });
+        self.tell(ToShard::Barrier(barrier)).await;
+    }
+
+    fn saved(&mut self, feed: u16, cursor: Box<str>) {
+        self.intake.dedupe.saved(feed, &cursor);
+        if let Some(control) = self.controls.get(usize::from(feed)) {
+            // A newer cursor follows with the next checkpoint.
+            let _ = control.try_send(ToFeed::Handled(cursor));
+        }
+    }
+}

@@ -1,0 +1,398 @@
+//! `vigie replay`: recordings (through the models, on virtual time) or a journal (with the scores in it) through the
+//! same engine as the daemon's. Nothing is stored and nobody is told; alerts are printed.
+
+use std::collections::{HashMap, VecDeque};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::engine::{Engine, Slot, Step};
+use super::intake::{Admission, FeedClock, Intake, Outcome};
+use super::setup::{self, SetupError};
+use crate::alert::{Change, cloud_event};
+use crate::config::Config;
+use crate::event::{
+    Admitted, ChannelId, Consumed, FeedItem, Fuel, LookScores, Timestamp, Unscored,
+};
+use crate::feed::recording;
+use crate::model::{
+    Door, Inference, InferenceOptions, LookJob, Looked, Manifest, Message, MessageScores, Ready,
+};
+use crate::store::journal::{Entry, Reader};
+
+/// Items read ahead and scored together; the outcome does not depend on it.
+const AHEAD: usize = 1024;
+
+/// What a replay counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Counts {
+    pub events: u64,
+    pub looks: u64,
+    pub repeats: u64,
+    pub unreadable: u64,
+    pub first: Option<Timestamp>,
+    pub last: Option<Timestamp>,
+    /// Highest level by channel.
+    pub highest: std::collections::BTreeMap<String, &'static str>,
+}
+
+/// Why a replay ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    #[error(transparent)]
+    Model(#[from] crate::model::ModelError),
+    #[error(transparent)]
+    Recording(#[from] recording::RecordingError),
+    #[error(transparent)]
+    Journal(#[from] crate::store::journal::JournalError),
+    #[error("{0}")]
+    Mixed(String),
+}
+
+/// Runs recordings or a journal; `told` is given each change as it comes.
+pub fn replay(
+    paths: &[PathBuf],
+    config: &Config,
+    threads: usize,
+    told: &mut dyn FnMut(&Change),
+) -> Result<Counts, ReplayError> {
+    let journals = paths.iter().filter(|path| Reader::is_journal(path)).count();
+    if journals == paths.len() && journals > 0 {
+        return journal(paths, config, told);
+    }
+    if journals > 0 {
+        let what = "recordings and journals cannot be replayed together; name one kind";
+        return Err(ReplayError::Mixed(what.into()));
+    }
+    recordings(paths, config, threads, told)
+}
+
+/// A message's or look's place in the queue until its score is there.
+enum Waiting {
+    Event { admitted: Admitted, scores: Option<oneshot::Receiver<Result<MessageScores, Unscored>>> },
+    Look { look: Box<OpenLook>, scores: oneshot::Receiver<Result<Looked, Unscored>> },
+    Seconds { from: i64, to: i64 },
+    Gap(crate::event::Gap),
+}
+
+struct OpenLook {
+    channel: ChannelId,
+    at: Timestamp,
+    id: Box<str>,
+    frames: Vec<crate::event::LookFrame>,
+    identical: bool,
+}
+
+fn recordings(
+    paths: &[PathBuf],
+    config: &Config,
+    threads: usize,
+    told: &mut dyn FnMut(&Change),
+) -> Result<Counts, ReplayError> {
+    let manifest = setup::models(config).map_err(SetupError::from)?;
+    let mut engine = setup::engine(config, &manifest)?;
+    let inference = inference(&manifest, threads)?;
+    let readers = paths.iter().map(recording::open).collect::<Result<Vec<_>, _>>()?;
+    // Merged by time, so the newest of all is the newest of each: one tick serves all channels.
+    let door = Door::new(
+        NonZeroUsize::new(config.limits.channels).unwrap_or(NonZeroUsize::MIN),
+        setup::categories(config),
+        Arc::new(config.currency.table.rates()),
+    );
+    let mut intake = Intake::new(door, &[FeedClock::Data]);
+    let mut counts = Counts::default();
+    let mut waiting: VecDeque<Waiting> = VecDeque::new();
+    let mut out = Vec::new();
+    for (_, item) in recording::merge(readers) {
+        let item = match item {
+            Ok(item) => item,
+            Err(problem) => {
+                counts.unreadable += 1;
+                tracing::debug!(%problem, "skipped");
+                continue;
+            }
+        };
+        if let FeedItem::Event(event) = &item {
+            counts.first = counts.first.or(Some(event.at));
+            counts.last = counts.last.max(Some(event.at));
+        }
+        match intake.item(0, item, Timestamp(0), &mut out, &mut |_| {}) {
+            Outcome::Admitted { .. } => counts.events += 1,
+            Outcome::Refused(_) => counts.repeats += 1,
+            Outcome::Cursor | Outcome::Gap => {}
+        }
+        for admission in out.drain(..) {
+            waiting.push_back(wait_for(admission, &inference));
+        }
+        while waiting.len() > AHEAD {
+            if let Some(next) = waiting.pop_front() {
+                consume(next, &mut engine, &mut counts, told);
+            }
+        }
+    }
+    for next in waiting {
+        consume(next, &mut engine, &mut counts, told);
+    }
+    Ok(counts)
+}
+
+fn inference(manifest: &Manifest, threads: usize) -> Result<Inference, crate::model::ModelError> {
+    let options = InferenceOptions {
+        threads,
+        messages: 2 * AHEAD,
+        looks: 2 * AHEAD,
+        ..InferenceOptions::default()
+    };
+    Inference::start(manifest, options, Arc::new(()))
+}
+
+fn wait_for(admission: Admission, inference: &Inference) -> Waiting {
+    match admission {
+        Admission::Seconds { from, to, .. } => Waiting::Seconds { from, to },
+        Admission::Gap(gap) => Waiting::Gap(gap),
+        Admission::Ready(Ready::Event { admitted, message }) => {
+            let scores = message.map(|message| {
+                let (reply, scores) = oneshot::channel();
+                submit(message, reply, inference);
+                scores
+            });
+            Waiting::Event { admitted, scores }
+        }
+        Admission::Ready(Ready::Look { channel, at, id, frames, pictures, identical }) => {
+            let (reply, scores) = oneshot::channel();
+            let mut job = LookJob { pictures };
+            let mut reply: Box<dyn crate::model::Scored<Looked>> = Box::new(reply);
+            // The queue holds more than is read ahead; should it be full all the same, wait for room.
+            while let Err(crate::model::Rejected(back)) = inference.look(job, reply) {
+                (job, reply) = back;
+                std::thread::sleep(std::time::Duration::from_millis(1));
+            }
+            let look = OpenLook { channel, at, id, frames, identical };
+            Waiting::Look { look: Box::new(look), scores }
+        }
+    }
+}
+
+fn submit(
+    message: Message,
+    reply: oneshot::Sender<Result<MessageScores, Unscored>>,
+    inference: &Inference,
+) {
+    let mut message = message;
+    let mut reply: Box<dyn crate::model::Scored<MessageScores>> = Box::new(reply);
+    while let Err(crate::model::Rejected(back)) = inference.message(message, reply) {
+        (message, reply) = back;
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+}
+
+fn consume(next: Waiting, engine: &mut Engine, counts: &mut Counts, told: &mut dyn FnMut(&Change)) {
+    match next {
+        Waiting::Event { admitted, scores } => {
+            let scores =
+                scores.map(|scores| scores.blocking_recv().unwrap_or(Err(Unscored::NoModel)));
+            let entry = event_entry(admitted, scores);
+            take(engine.consume(&entry), &entry.channel, counts, told);
+        }
+        Waiting::Look { look, scores } => {
+            counts.looks += 1;
+            let scores = scores.blocking_recv().unwrap_or(Err(Unscored::NoModel));
+            let OpenLook { channel, at, id, frames, identical } = *look;
+            let entry = look_entry(channel, at, id, frames, identical, scores);
+            take(engine.consume(&entry), &entry.channel, counts, told);
+        }
+        Waiting::Seconds { from, to } => {
+            for second in from..=to {
+                let channels = engine.ticking();
+                if channels.is_empty() {
+                    break;
+                }
+                for channel in channels {
+                    let entry =
+                        Consumed { channel, at: Timestamp(second * 1000), fuel: Fuel::Tick };
+                    take(engine.consume(&entry), &entry.channel, counts, told);
+                }
+            }
+        }
+        Waiting::Gap(gap) => {
+            for entry in gap_entries(&gap, engine) {
+                take(engine.consume(&entry), &entry.channel, counts, told);
+            }
+        }
+    }
+}
+
+fn take(step: Step, channel: &ChannelId, counts: &mut Counts, told: &mut dyn FnMut(&Change)) {
+    if let Some((_, after)) = step.level {
+        let known = counts.highest.entry(channel.as_str().to_owned()).or_insert("none");
+        let before = crate::event::Level::from_name(known).unwrap_or_default();
+        *known = before.max(after).name();
+    }
+    step.changes.iter().for_each(told);
+}
+
+/// An event with what became of its score.
+pub fn event_entry(
+    admitted: Admitted,
+    scores: Option<Result<MessageScores, Unscored>>,
+) -> Consumed {
+    let (own, plain, unscored) = match scores {
+        None => (Default::default(), None, None),
+        Some(Ok(scores)) => (scores.own, scores.plain, None),
+        Some(Err(why)) => (Default::default(), None, Some(why)),
+    };
+    let Admitted { event, stamp } = admitted;
+    Consumed {
+        channel: event.channel.clone(),
+        at: event.at,
+        fuel: Fuel::Event { event, stamp, scores: own, plain, unscored },
+    }
+}
+
+/// A look with what became of its score; pictures that could not be read are left out.
+pub fn look_entry(
+    channel: ChannelId,
+    at: Timestamp,
+    id: Box<str>,
+    mut frames: Vec<crate::event::LookFrame>,
+    identical: bool,
+    scores: Result<Looked, Unscored>,
+) -> Consumed {
+    let look = match scores {
+        Ok(looked) => {
+            let mut used = looked.used.iter();
+            frames.retain(|_| used.next().copied().unwrap_or(false));
+            LookScores {
+                id,
+                frames,
+                scores: looked.scores,
+                unscored: None,
+                motion: looked.motion,
+                thumb: looked.thumb,
+                identical,
+            }
+        }
+        Err(why) => LookScores {
+            id,
+            frames,
+            scores: Default::default(),
+            unscored: Some(why),
+            motion: None,
+            thumb: Vec::new(),
+            identical,
+        },
+    };
+    Consumed { channel, at, fuel: Fuel::Look { look } }
+}
+
+/// A gap for its channel, or for every channel known.
+pub fn gap_entries(gap: &crate::event::Gap, engine: &Engine) -> Vec<Consumed> {
+    let channels = match &gap.channel {
+        Some(channel) => vec![channel.clone()],
+        None => {
+            let mut all: Vec<ChannelId> = engine.slots().map(|(id, _)| id.clone()).collect();
+            all.sort();
+            all
+        }
+    };
+    let entry = |channel| Consumed { channel, at: gap.to, fuel: Fuel::Gap { gap: gap.clone() } };
+    channels.into_iter().map(entry).collect()
+}
+
+/// A journal gives its own scores and outputs; a channel starts from the state that stands before its first entry.
+fn journal(
+    paths: &[PathBuf],
+    config: &Config,
+    told: &mut dyn FnMut(&Change),
+) -> Result<Counts, ReplayError> {
+    let manifest = setup::manifest(config).map_err(SetupError::from)?;
+    let judge = Arc::new(setup::judge(config).map_err(SetupError::from)?);
+    let house = Arc::new(setup::house(config, &manifest));
+    let mut engine = Engine::new(config, judge, house, super::engine::Oracle::None);
+    let mut counts = Counts::default();
+    // Outputs stand behind the entry they belong to, so one entry a channel is held until the next of that channel.
+    let mut held: HashMap<ChannelId, (Consumed, VecDeque<[f32; 4]>)> = HashMap::new();
+    let mut told_once = std::collections::HashSet::new();
+    let mut tell = |change: &Change| {
+        // A crash may have journaled the same revision twice.
+        if told_once.insert((change.alert.id, change.alert.revision)) {
+            told(change);
+        }
+    };
+    for entry in Reader::open(paths)? {
+        match entry? {
+            Entry::State { channel, state } => {
+                if let Some((entry, outputs)) = held.remove(&channel) {
+                    give(entry, outputs, &mut engine, &mut counts, &mut tell);
+                }
+                match serde_json::from_value::<Slot>(state) {
+                    Ok(slot) => engine.restore(channel, slot),
+                    Err(error) => {
+                        let what = format!(
+                            "the state of a channel cannot be read ({error}); the journal is of another version"
+                        );
+                        return Err(ReplayError::Mixed(what));
+                    }
+                }
+            }
+            Entry::Consumed(consumed) => {
+                let channel = consumed.channel.clone();
+                if let Some((entry, outputs)) = held.insert(channel, (consumed, VecDeque::new())) {
+                    give(entry, outputs, &mut engine, &mut counts, &mut tell);
+                }
+            }
+            Entry::Escalation { channel, out, .. } => {
+                if let Some((_, outputs)) = held.get_mut(&channel) {
+                    outputs.push_back(out);
+                }
+            }
+            Entry::Config { .. } => {}
+        }
+    }
+    let mut rest: Vec<_> = held.into_values().collect();
+    rest.sort_by_key(|(entry, _)| (entry.at, entry.channel.clone()));
+    for (entry, outputs) in rest {
+        give(entry, outputs, &mut engine, &mut counts, &mut tell);
+    }
+    Ok(counts)
+}
+
+fn give(
+    entry: Consumed,
+    outputs: VecDeque<[f32; 4]>,
+    engine: &mut Engine,
+    counts: &mut Counts,
+    told: &mut dyn FnMut(&Change),
+) {
+    match &entry.fuel {
+        Fuel::Event { .. } => counts.events += 1,
+        Fuel::Look { .. } => counts.looks += 1,
+        _ => {}
+    }
+    counts.first = counts.first.or(Some(entry.at));
+    counts.last = counts.last.max(Some(entry.at));
+    engine.recorded(outputs);
+    take(engine.consume(&entry), &entry.channel, counts, told);
+}
+
+/// A change as one line of the timeline that people read.
+pub fn line(change: &Change) -> String {
+    let alert = &change.alert;
+    format!(
+        "{}  {:<12} {:<15} {}  {}",
+        alert.updated_at,
+        change.kind.name(),
+        alert.level_now.name(),
+        alert.channel,
+        alert.summary
+    )
+}
+
+/// A change as a JSON line.
+pub fn json_line(change: &Change, config: &Config) -> String {
+    cloud_event(change, &setup::public_url(config)).to_string()
+}

@@ -1,0 +1,545 @@
+//! One shard: a thread that owns the channels hashed to it. Admitted events wait for their scores in the order of
+//! their channel, then the engine consumes them; what came of it goes to the journal, to the committer and to the
+//! pages. No lock is held over a judgement.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hashbrown::HashMap;
+use parking_lot::RwLock;
+use prometheus::IntCounter;
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+use super::commit::ToCommitter;
+use super::engine::{Engine, Step};
+use super::replay::{event_entry, gap_entries, look_entry};
+use crate::alert::{Change, EvidenceKind};
+use crate::console::{ChannelRow, Live};
+use crate::event::{
+    Admitted, ChannelId, Consumed, Decision, Digest, Fuel, Gap, Level, LookFrame, SampleRequest,
+    Timestamp, Unscored,
+};
+use crate::evidence::Piece;
+use crate::model::{Looked, MessageScores};
+use crate::risk::look_every_ms;
+use crate::store::FeedMark;
+use crate::store::journal::Journal;
+
+/// A page's row of a channel is renewed at most this often.
+const ROW_EVERY: Duration = Duration::from_secs(1);
+/// A look belongs to an act if it comes within this time after the request.
+const ACT_LOOK_MS: i64 = 5 * 60_000;
+
+/// What a shard is told.
+pub enum ToShard {
+    Event {
+        feed: u16,
+        seq: u64,
+        admitted: Admitted,
+        scored: bool,
+        received: Timestamp,
+    },
+    Look {
+        feed: u16,
+        seq: u64,
+        channel: ChannelId,
+        at: Timestamp,
+        id: Box<str>,
+        frames: Vec<LookFrame>,
+        identical: bool,
+        received: Timestamp,
+    },
+    MessageScored {
+        channel: ChannelId,
+        seq: u64,
+        scores: Result<MessageScores, Unscored>,
+    },
+    LookScored {
+        channel: ChannelId,
+        seq: u64,
+        scores: Result<Looked, Unscored>,
+    },
+    Seconds {
+        feed: u16,
+        from: i64,
+        to: i64,
+    },
+    /// A second passed on the daemon's clock, for channels of a connected, level live feed.
+    Tick {
+        feed: u16,
+        now: Timestamp,
+    },
+    Gap {
+        gap: Gap,
+    },
+    Barrier(Arc<Barrier>),
+    Decide {
+        channel: ChannelId,
+        decision: Decision,
+        uid: Option<u32>,
+        done: oneshot::Sender<Option<Change>>,
+    },
+    Stop,
+}
+
+/// A checkpoint under way: what each feed had brought when it was asked for.
+#[derive(Debug)]
+pub struct Barrier {
+    pub feeds: Vec<(u16, FeedMark)>,
+    pub config: String,
+}
+
+/// Rows of the page, by channel; bounded by the shards' channels.
+pub type Rows = Arc<RwLock<HashMap<ChannelId, ChannelRow>>>;
+
+/// What a shard needs from the house.
+pub struct Wiring {
+    pub journal: Option<Journal>,
+    pub committer: mpsc::Sender<ToCommitter>,
+    pub rows: Rows,
+    pub live: broadcast::Sender<Live>,
+    /// Requests for pictures, on their way to the feeds.
+    pub samples: mpsc::Sender<(u16, SampleRequest)>,
+    pub feeds: Vec<String>,
+    /// Counters of rules by their place: matches.
+    pub rules: Vec<IntCounter>,
+    pub floor: Arc<dyn Fn(&ChannelId) -> Level + Send + Sync>,
+    /// How long events of a live feed wait for a look.
+    pub look_wait: Duration,
+    /// Feeds whose times are data: looks are always waited for.
+    pub data_clock: Vec<bool>,
+}
+
+enum Item {
+    Ready(Consumed),
+    Event(Admitted),
+    Look { at: Timestamp, id: Box<str>, frames: Vec<LookFrame>, identical: bool },
+    Seconds { from: i64, to: i64 },
+    Barrier,
+    Decide { decision: Decision, uid: Option<u32>, done: oneshot::Sender<Option<Change>> },
+}
+
+struct Pending {
+    seq: u64,
+    item: Item,
+    received: Timestamp,
+    since: Instant,
+    feed: u16,
+}
+
+struct Snapshot {
+    barrier: Arc<Barrier>,
+    outstanding: usize,
+    channels: Vec<(ChannelId, Vec<u8>)>,
+}
+
+/// See the module.
+pub struct Shard {
+    engine: Engine,
+    wiring: Wiring,
+    queues: HashMap<ChannelId, VecDeque<Pending>>,
+    /// Looks that were overtaken after their wait.
+    overtaken: HashMap<u64, (ChannelId, Pending)>,
+    snapshot: Option<Snapshot>,
+    /// The last request of each channel with an open act, for its next look.
+    acts: HashMap<ChannelId, (Digest, Timestamp)>,
+    rows_at: HashMap<ChannelId, Instant>,
+    touched: HashMap<ChannelId, Instant>,
+    looks_asked: u64,
+}
+
+impl Shard {
+    pub fn new(engine: Engine, wiring: Wiring) -> Self {
+        Self {
+            engine,
+            wiring,
+            queues: HashMap::new(),
+            overtaken: HashMap::new(),
+            snapshot: None,
+            acts: HashMap::new(),
+            rows_at: HashMap::new(),
+            touched: HashMap::new(),
+            looks_asked: 0,
+        }
+    }
+
+    /// Runs until told to stop or all senders are gone.
+    pub fn run(mut self, mut inbox: mpsc::Receiver<ToShard>) {
+        for (channel, _) in
+            self.engine.slots().map(|(c, s)| (c.clone(), s.level())).collect::<Vec<_>>()
+        {
+            self.renew_row(&channel, 0, true);
+        }
+        while let Some(message) = inbox.blocking_recv() {
+            match message {
+                ToShard::Stop => break,
+                message => self.take(message),
+            }
+        }
+    }
+
+    fn take(&mut self, message: ToShard) {
+        match message {
+            ToShard::Event { feed, seq, admitted, scored, received } => {
+                let channel = admitted.event.channel.clone();
+                let item = if scored {
+                    Item::Event(admitted)
+                } else {
+                    Item::Ready(event_entry(admitted, None))
+                };
+                self.enqueue(channel, seq, item, received, feed);
+            }
+            ToShard::Look { feed, seq, channel, at, id, frames, identical, received } => {
+                let item = Item::Look { at, id, frames, identical };
+                self.enqueue(channel, seq, item, received, feed);
+            }
+            ToShard::MessageScored { channel, seq, scores } => {
+                self.scored(&channel, seq, |item| match item {
+                    Item::Event(admitted) => Item::Ready(event_entry(admitted, Some(scores))),
+                    other => other,
+                });
+            }
+            ToShard::LookScored { channel, seq, scores } => self.look_scored(channel, seq, scores),
+            ToShard::Seconds { feed, from, to } => self.seconds(feed, from, to),
+            ToShard::Tick { feed, now } => self.live_tick(feed, now),
+            ToShard::Gap { gap } => {
+                for entry in gap_entries(&gap, &self.engine) {
+                    let feed = self.engine.slot(&entry.channel).map_or(0, |slot| slot.feed);
+                    self.enqueue(entry.channel.clone(), 0, Item::Ready(entry), Timestamp(0), feed);
+                }
+            }
+            ToShard::Barrier(barrier) => self.barrier(barrier),
+            ToShard::Decide { channel, decision, uid, done } => {
+                let feed = self.engine.slot(&channel).map_or(0, |slot| slot.feed);
+                let received = decision.at;
+                self.enqueue(channel, 0, Item::Decide { decision, uid, done }, received, feed);
+            }
+            ToShard::Stop => {}
+        }
+    }
+
+    fn enqueue(
+        &mut self,
+        channel: ChannelId,
+        seq: u64,
+        item: Item,
+        received: Timestamp,
+        feed: u16,
+    ) {
+        let pending = Pending { seq, item, received, since: Instant::now(), feed };
+        self.queues.entry_ref(&channel).or_default().push_back(pending);
+        self.drain(&channel);
+    }
+
+    fn scored(&mut self, channel: &ChannelId, seq: u64, ready: impl FnOnce(Item) -> Item) {
+        let Some(queue) = self.queues.get_mut(channel) else { return };
+        if let Some(pending) = queue.iter_mut().find(|pending| pending.seq == seq) {
+            let item = std::mem::replace(&mut pending.item, Item::Barrier);
+            pending.item = ready(item);
+        }
+        self.drain(channel);
+    }
+
+    fn look_scored(&mut self, channel: ChannelId, seq: u64, scores: Result<Looked, Unscored>) {
+        if let Some((channel, pending)) = self.overtaken.remove(&seq) {
+            if let Item::Look { at, id, frames, identical } = pending.item {
+                let entry = look_entry(channel.clone(), at, id, frames, identical, scores);
+                self.consume(entry, pending.received, pending.feed, None);
+            }
+            return;
+        }
+        let of = channel.clone();
+        self.scored(&channel, seq, |item| match item {
+            Item::Look { at, id, frames, identical } => {
+                Item::Ready(look_entry(of, at, id, frames, identical, scores))
+            }
+            other => other,
+        });
+    }
+
+    /// Consumes what is ready at the head of a channel's queue.
+    fn drain(&mut self, channel: &ChannelId) {
+        loop {
+            let Some(queue) = self.queues.get_mut(channel) else { return };
+            let Some(head) = queue.front() else {
+                self.queues.remove(channel);
+                return;
+            };
+            let late = matches!(head.item, Item::Look { .. })
+                && !self.wiring.data_clock.get(usize::from(head.feed)).copied().unwrap_or(false)
+                && head.since.elapsed() >= self.wiring.look_wait;
+            match &head.item {
+                Item::Event(_) => return,
+                Item::Look { .. } if !late => return,
+                _ => {}
+            }
+            // The head was there just above.
+            let Some(pending) = queue.pop_front() else { return };
+            match pending.item {
+                Item::Ready(entry) => self.consume(entry, pending.received, pending.feed, None),
+                Item::Look { .. } => {
+                    self.overtaken.insert(pending.seq, (channel.clone(), pending));
+                }
+                Item::Seconds { from, to } => self.ticks(channel, from, to),
+                Item::Barrier => self.snapshot_one(channel, true),
+                Item::Decide { decision, uid, done } => {
+                    self.decide(channel, decision, uid, done, pending.feed);
+                }
+                Item::Event(_) => {}
+            }
+        }
+    }
+
+    fn ticks(&mut self, channel: &ChannelId, from: i64, to: i64) {
+        for second in from..=to {
+            if !self.engine.needs_tick(channel) {
+                break;
+            }
+            let feed = self.engine.slot(channel).map_or(0, |slot| slot.feed);
+            let at = Timestamp(second * 1000);
+            let entry = Consumed { channel: channel.clone(), at, fuel: Fuel::Tick };
+            self.consume(entry, Timestamp(0), feed, None);
+        }
+    }
+
+    fn seconds(&mut self, feed: u16, from: i64, to: i64) {
+        let waiting: Vec<ChannelId> = self.queues.keys().cloned().collect();
+        for channel in &waiting {
+            self.enqueue(channel.clone(), 0, Item::Seconds { from, to }, Timestamp(0), feed);
+        }
+        for channel in self.engine.ticking() {
+            let own = self.engine.slot(&channel).is_some_and(|slot| slot.feed == feed);
+            if own && !waiting.contains(&channel) {
+                self.ticks(&channel, from, to);
+            }
+        }
+    }
+
+    fn live_tick(&mut self, feed: u16, now: Timestamp) {
+        // Looks that waited too long are overtaken even where nothing else comes.
+        let waiting: Vec<ChannelId> = self.queues.keys().cloned().collect();
+        waiting.iter().for_each(|channel| self.drain(channel));
+        for channel in self.engine.ticking() {
+            let Some(slot) = self.engine.slot(&channel).filter(|slot| slot.feed == feed) else {
+                continue;
+            };
+            let still = self.touched.get(&channel).map_or(Duration::ZERO, |then| then.elapsed());
+            if still < Duration::from_secs(1) || self.queues.contains_key(&channel) {
+                continue;
+            }
+            let passed = slot.channel.now.plus_ms(still.as_millis() as i64).min(now);
+            let at = Timestamp(passed.second() * 1000);
+            if at > slot.channel.now {
+                let entry = Consumed { channel, at, fuel: Fuel::Tick };
+                self.consume(entry, Timestamp(0), feed, None);
+            }
+        }
+    }
+
+    fn decide(
+        &mut self,
+        channel: &ChannelId,
+        decision: Decision,
+        uid: Option<u32>,
+        done: oneshot::Sender<Option<Change>>,
+        feed: u16,
+    ) {
+        let now = self.engine.slot(channel).map_or(decision.at, |slot| slot.channel.now);
+        let fuel = Fuel::Decision { decision: decision.clone() };
+        let entry = Consumed { channel: channel.clone(), at: now, fuel };
+        self.consume(entry, decision.at, feed, Some((decision, uid, done)));
+    }
+
+    fn consume(
+        &mut self,
+        entry: Consumed,
+        received: Timestamp,
+        feed: u16,
+        decided: Option<(Decision, Option<u32>, oneshot::Sender<Option<Change>>)>,
+    ) {
+        let channel = entry.channel.clone();
+        let slot = self.engine.slot_mut(&channel);
+        slot.feed = feed;
+        if let Some(journal) = &self.wiring.journal {
+            let mut mark = slot.mark;
+            let state = || serde_json::to_value(&*slot).unwrap_or_default();
+            journal.consumed(&mut mark, state, entry.clone());
+            slot.mark = mark;
+        }
+        let step = self.engine.consume(&entry);
+        if let Some(journal) = &self.wiring.journal {
+            let mark = self.engine.slot_mut(&channel).mark;
+            for out in &step.asked {
+                journal.escalation(mark, &channel, entry.at, *out);
+            }
+        }
+        if !matches!(entry.fuel, Fuel::Tick) {
+            self.touched.insert(channel.clone(), Instant::now());
+        }
+        self.keep_acts(&entry, &step);
+        self.told(&channel, step, received, feed, decided);
+    }
+
+    /// A request's own words, and the pictures of the look that follows it, are kept for 90 days.
+    fn keep_acts(&mut self, entry: &Consumed, step: &Step) {
+        let pieces = match &entry.fuel {
+            Fuel::Event { event, .. } if step.act => {
+                let kind = if matches!(event.body, crate::event::Body::Reward { .. }) {
+                    EvidenceKind::Reward
+                } else {
+                    EvidenceKind::Donation
+                };
+                let request = event.digest();
+                self.acts.insert(entry.channel.clone(), (request, entry.at));
+                vec![Piece { digest: request, kind, at: event.at }]
+            }
+            Fuel::Look { look } => match self.acts.get(&entry.channel) {
+                Some((_, then)) if entry.at.since(*then) <= ACT_LOOK_MS => {
+                    let piece = |f: &LookFrame| Piece {
+                        digest: f.digest,
+                        kind: EvidenceKind::Frame,
+                        at: f.at,
+                    };
+                    look.frames.iter().map(piece).collect()
+                }
+                _ => return,
+            },
+            _ => return,
+        };
+        let request = match &entry.fuel {
+            Fuel::Look { .. } => self.acts.remove(&entry.channel),
+            _ => self.acts.get(&entry.channel).copied(),
+        };
+        if let Some((request, _)) = request {
+            let level = self.engine.slot(&entry.channel).map_or(Level::None, |slot| slot.level());
+            let channel = entry.channel.clone();
+            self.commit(ToCommitter::Act { channel, level, pieces, request });
+        }
+    }
+
+    fn told(
+        &mut self,
+        channel: &ChannelId,
+        step: Step,
+        received: Timestamp,
+        feed: u16,
+        decided: Option<(Decision, Option<u32>, oneshot::Sender<Option<Change>>)>,
+    ) {
+        for place in step.matched {
+            if let Some(counter) = self.wiring.rules.get(place) {
+                counter.inc();
+            }
+        }
+        let mut decided = decided;
+        if step.changes.is_empty()
+            && let Some((.., done)) = decided.take()
+        {
+            // The asker may have gone; nothing was changed either way.
+            let _ = done.send(None);
+        }
+        for change in step.changes {
+            self.commit(ToCommitter::Change {
+                change: Box::new(change),
+                received,
+                decided: decided.take(),
+            });
+        }
+        if !step.samples.is_empty() {
+            self.commit(ToCommitter::Samples(step.samples));
+        }
+        if let Some((_, level)) = step.level {
+            self.ask_for_pictures(channel, feed, level);
+        }
+        self.renew_row(channel, feed, step.level.is_some());
+    }
+
+    fn commit(&self, message: ToCommitter) {
+        // The committer outlives the shards; if it is gone the daemon is going down and has said why.
+        let _ = self.wiring.committer.blocking_send(message);
+    }
+
+    fn ask_for_pictures(&mut self, channel: &ChannelId, feed: u16, level: Level) {
+        self.looks_asked += 1;
+        let request = SampleRequest {
+            channel: channel.clone(),
+            look: format!("L{}", self.looks_asked).into(),
+            every_ms: look_every_ms(level),
+            burst: 8,
+            over_ms: 2000,
+        };
+        // Attention is a wish: if the way is full, the next change of level asks again.
+        let _ = self.wiring.samples.try_send((feed, request));
+    }
+
+    fn renew_row(&mut self, channel: &ChannelId, feed: u16, at_once: bool) {
+        let due = self.rows_at.get(channel).is_none_or(|then| then.elapsed() >= ROW_EVERY);
+        if !due && !at_once {
+            return;
+        }
+        self.rows_at.insert(channel.clone(), Instant::now());
+        let Some(slot) = self.engine.slot(channel) else { return };
+        let stream = slot.stream();
+        let row = ChannelRow {
+            id: channel.clone(),
+            name: stream.name.clone(),
+            title: stream.title.clone(),
+            category: stream.category.clone(),
+            live: stream.live,
+            level: slot.level(),
+            level_floor: (self.wiring.floor)(channel),
+            viewers: stream.viewers,
+            hours_live: slot.channel.hours_live(slot.channel.now).map(|hours| hours as f32),
+            frozen: slot.channel.frozen(),
+            unwatched: false,
+            feed: self.wiring.feeds.get(usize::from(feed)).cloned().unwrap_or_default(),
+            last_event: Some(slot.channel.now),
+            alert: slot.book.live().map(|alert| alert.id),
+        };
+        self.wiring.rows.write().insert(channel.clone(), row.clone());
+        // Nobody may be looking.
+        let _ = self.wiring.live.send(Live::Channel(Arc::new(row)));
+    }
+
+    fn barrier(&mut self, barrier: Arc<Barrier>) {
+        let waiting: Vec<ChannelId> = self.queues.keys().cloned().collect();
+        self.snapshot =
+            Some(Snapshot { barrier, outstanding: waiting.len(), channels: Vec::new() });
+        let dirty: Vec<ChannelId> = self
+            .engine
+            .slots()
+            .filter(|(id, slot)| slot.dirty && !self.queues.contains_key(*id))
+            .map(|(id, _)| id.clone())
+            .collect();
+        for channel in dirty {
+            self.snapshot_one(&channel, false);
+        }
+        for channel in waiting {
+            self.enqueue(channel, 0, Item::Barrier, Timestamp(0), 0);
+        }
+        self.finish_snapshot();
+    }
+
+    fn snapshot_one(&mut self, channel: &ChannelId, counted: bool) {
+        let Some(snapshot) = &mut self.snapshot else { return };
+        if counted {
+            snapshot.outstanding = snapshot.outstanding.saturating_sub(1);
+        }
+        let slot = self.engine.slot_mut(channel);
+        match serde_json::to_vec(&*slot) {
+            Ok(bytes) => {
+                slot.dirty = false;
+                snapshot.channels.push((channel.clone(), bytes));
+            }
+            Err(error) => tracing::error!(%error, "the state of a channel cannot be written"),
+        }
+        self.finish_snapshot();
+    }
+
+    fn finish_snapshot(&mut self) {
+        if let Some(snapshot) = self.snapshot.take_if(|snapshot| snapshot.outstanding == 0) {
+            let Snapshot { barrier, channels, .. } = snapshot;
+            self.commit(ToCommitter::Part { barrier, channels });
+        }
+    }
+}

@@ -1,0 +1,155 @@
+"""What the card tells: for each family the levels reached, the time to them, false raises per 1,000 hours of stream, with 95 % intervals,
+for the escalation model, for the default rules, for both, and for a plain logistic regression on the same signals."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import numpy as np
+
+import data
+from signals import COLUMNS
+from stories import FAMILIES, HELD_OUT, SILENT
+
+ROOT = Path(__file__).resolve().parents[2]
+LEVELS = {"watch": 1, "concern": 2, "danger": 3, "threat_to_life": 4}
+
+
+def rules():
+    """The active default rules as (level, test on a table of signals)."""
+    names = sorted((c.replace(".", "_") for c in COLUMNS), key=len, reverse=True)
+    out = []
+    for rule in tomllib.loads((ROOT / "config/rules.toml").read_text(encoding="utf-8"))["rule"]:
+        if rule.get("mode") == "shadow":
+            continue
+        when = rule["when"].replace("\n", " ")
+        parts = re.split(r"(&&|\|\||\(|\))", when)
+        known = lambda text: all(name in names for name in re.findall(r"[a-z_]+[a-z0-9_]*_[a-z0-9]+", text))
+        parts = [{"&&": "&", "||": "|"}.get(p, p if p in "()" or not p.strip() else f"({p})" if known(p) else "no") for p in parts]
+        out.append((rule["name"], LEVELS[rule["level"]], compile("".join(parts).strip(), rule["name"], "eval")))
+    return out
+
+
+def by_rules(x, which=None):
+    space = {c.replace(".", "_"): x[:, i].astype(float) for i, c in enumerate(COLUMNS)}
+    space["no"] = np.zeros(len(x), bool)
+    level, first = np.zeros(len(x), int), np.full(len(x), -1)
+    for k, (_, at, code) in enumerate(which or rules()):
+        hit = eval(code, {}, space)
+        first = np.where(hit & (at > level), k, first)
+        level = np.where(hit, np.maximum(level, at), level)
+    return level, first
+
+
+def by_model(q):
+    c, d, t = q[:, 0], q[:, 1], q[:, 2]
+    return np.select([t >= 0.95, d >= 0.8, c >= 0.5, c >= 0.25], [4, 3, 2, 1], 0)
+
+
+def logistic(x, level, weight):
+    """The obvious baseline: one logistic regression a level on log(1 + signal), signs free."""
+    f = np.log1p(x)
+    mean, dev = f.mean(0), f.std(0) + 1e-6
+    g = np.c_[(f - mean) / dev, np.ones(len(f))]
+    fits = []
+    for below in (2, 3, 4):
+        w = np.zeros(g.shape[1])
+        y = (level >= below).astype(float)
+        for _ in range(12):
+            p = 1 / (1 + np.exp(-np.clip(g @ w, -30, 30)))
+            s = weight * p * (1 - p) + 1e-9
+            w = w - np.linalg.solve((g * s[:, None]).T @ g + np.eye(len(w)), g.T @ (weight * (p - y)) + w)
+        fits.append(w)
+
+    def ask(x):
+        g = np.c_[(np.log1p(x) - mean) / dev, np.ones(len(x))]
+        return 1 / (1 + np.exp(-np.clip(g @ np.array(fits).T, -30, 30)))
+
+    return ask
+
+
+def raises(level, at, step_s):
+    """How often a level is reached after half an hour below it."""
+    count, last = 0, -1e9
+    for i in np.flatnonzero(level >= at):
+        if (i - last) * step_s > 1800:
+            count += 1
+        last = i
+    return count
+
+
+def interval(values, total, rng):
+    """Mean rate and its bootstrap interval by story; a rate of nothing gets the rule of three."""
+    values, total = np.array(values, float), np.array(total, float)
+    if values.sum() == 0:
+        return [0.0, 0.0, 3 / total.sum()]
+    pick = rng.integers(0, len(values), (1000, len(values)))
+    rates = values[pick].sum(1) / total[pick].sum(1)
+    return [values.sum() / total.sum(), *np.quantile(rates, [0.025, 0.975])]
+
+
+def measure(model, x, level, weight, seeds, step_s=10):
+    import onnxruntime as ort
+
+    session = ort.InferenceSession(model.SerializeToString())
+    base, active = logistic(x, level, weight), rules()
+    rng, out, pools = np.random.default_rng(5), {}, {}
+    for family in FAMILIES:
+        rows = {way: [] for way in ("model", "rules", "both", "logistic")}
+        named = {}
+        for seed in seeds:
+            q, s, truth, _ = data.watched(family, seed)
+            by = {"model": by_model(session.run(None, {"signals": s})[0]), "logistic": by_model(base(s))}
+            by["rules"], first = by_rules(s, active)
+            by["both"] = np.maximum(by["model"], by["rules"])
+            for k in set(first[by["rules"] > np.maximum(truth, 1)]):
+                named[active[k][0]] = named.get(active[k][0], 0) + 1
+            for way, found in by.items():
+                row = {"hours": len(q) * step_s / 3600, "top": int(found.max()), "true_top": int(truth.max())}
+                for at in (2, 3, 4):
+                    begin = np.flatnonzero(truth >= at)
+                    row[f"raises{at}"] = raises(np.where(truth < at, found, 0), at, step_s)
+                    row[f"early{at}"] = bool(((truth < at) & (found >= at)).any())
+                    if len(begin):
+                        hit = np.flatnonzero((found >= at) & (np.arange(len(q)) >= begin[0]))
+                        row[f"delay{at}"] = float((hit[0] - begin[0]) * step_s) if len(hit) else None
+                rows[way].append(row)
+        entry = {"silent": FAMILIES[family] in SILENT, "held_out": family in HELD_OUT, "too_high_by_rule": named}
+        for way, found in rows.items():
+            hours = [r["hours"] / 1000 for r in found]
+            e = {"top": np.bincount([r["top"] for r in found], minlength=5).tolist()}
+            for at in (2, 3, 4):
+                e[f"false{at}"] = [round(v, 1) for v in interval([r[f"raises{at}"] for r in found], hours, rng)]
+                e[f"early{at}"] = sum(r[f"early{at}"] for r in found)
+                pools.setdefault((entry["silent"], entry["held_out"], way, at), []).extend((r[f"raises{at}"], h) for r, h in zip(found, hours))
+                delays = [r[f"delay{at}"] for r in found if f"delay{at}" in r]
+                if delays:
+                    seen = [d for d in delays if d is not None]
+                    e[f"seen{at}"] = [len(seen), len(delays)]
+                    e[f"delay{at}"] = [float(v) for v in np.quantile(seen, [0.5, 0.9])] if seen else None
+            entry[way] = e
+        out[family] = entry
+    pooled = {}
+    for (silent, held, way, at), pairs in pools.items():
+        if silent:
+            name = "held out" if held else "taught"
+            pooled.setdefault(name, {}).setdefault(way, {})[at] = interval(*zip(*pairs), rng)
+            pooled[name]["hours"] = round(sum(h for _, h in pairs) * 1000)
+    return out, pooled
+
+
+def table(numbers, ways=("model", "rules", "both", "logistic")):
+    lines = []
+    for family, entry in numbers.items():
+        mark = ("silent" if entry["silent"] else "harm") + (", held out" if entry["held_out"] else "")
+        lines.append(f"{family} ({mark}) {entry['too_high_by_rule'] or ''}")
+        for way in ways:
+            e = entry[way]
+            text = f"  {way:9} top none/watch/concern/danger/life {e['top']}"
+            for at, name in ((2, "concern"), (3, "danger"), (4, "life")):
+                if f"seen{at}" in e:
+                    d = e[f"delay{at}"]
+                    text += f" | {name} {e[f'seen{at}'][0]}/{e[f'seen{at}'][1]} in {d and [round(v) for v in d]} s"
+                text += f" | {name} false/kh {e[f'false{at}'][0]:.0f} ({e[f'false{at}'][1]:.0f}-{e[f'false{at}'][2]:.0f})"
+            lines.append(text)
+    return "\n".join(lines)
