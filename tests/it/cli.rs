@@ -259,7 +259,10 @@ fn schema_signals_lists_every_signal() {
     let all = all.as_array().unwrap();
     assert_eq!(all.len(), SIGNALS.len());
     for signal in Signal::all() {
-        let told = all.iter().find(|s| s["name"] == signal.name()).expect(signal.name());
+        let told = all
+            .iter()
+            .find(|s| s["name"] == signal.name())
+            .unwrap_or_else(|| panic!("{}", signal.name()));
         assert!(["harm", "context"].contains(&told["kind"].as_str().unwrap()));
         assert!(told["unit"].is_string() && told["max"].as_f64() > told["min"].as_f64());
         assert!(!told["about"].as_str().unwrap().is_empty());
@@ -557,7 +560,8 @@ fn score_chat_answers_line_by_line_in_order() {
         let line = &told[place];
         assert!(line["model"].as_str().unwrap().starts_with("chat@"), "{line}");
         for label in CHAT_LABELS {
-            let p = line["scores"][label.name()].as_f64().expect(label.name());
+            let p =
+                line["scores"][label.name()].as_f64().unwrap_or_else(|| panic!("{}", label.name()));
             assert!((0.0..=1.0).contains(&p));
         }
         assert_eq!(
