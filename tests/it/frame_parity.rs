@@ -26,9 +26,11 @@ fn differences(manifest: &Manifest, fixture: &serde_json::Value) -> (f32, f32, u
         let pictures: Vec<_> =
             names.iter().map(|name| fixture_picture(name.as_str().unwrap())).collect();
         let looked = scorer.look(&pictures).unwrap();
-        let found = looked.scores.frame(FrameLabel::Violence).unwrap();
-        scores = scores.max((found - look["violence"].as_f64().unwrap() as f32).abs());
-        compared += 1;
+        for label in [FrameLabel::Violence, FrameLabel::Camera] {
+            let found = looked.scores.frame(label).unwrap();
+            scores = scores.max((found - look[label.name()].as_f64().unwrap() as f32).abs());
+            compared += 1;
+        }
     }
     (features, scores, compared)
 }

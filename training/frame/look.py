@@ -2,7 +2,7 @@
 
 In: features f32 [n,8,1280] and present f32 [n,8]. Out: a linear model over three standardised descriptors
 (mean, mean absolute deviation, mean absolute change between consecutive pictures), fitted by weighted
-logistic regression on principal components, and the same as an ONNX graph.
+logistic regression on principal components; and the ONNX graph of it and of the head of `camera.py`.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ def describe(features, present):
 
 @dataclass
 class Head:
-    weight: np.ndarray  # [3840], of raw descriptors
+    weight: np.ndarray  # [3840] of raw descriptors; `camera` uses the first 1,280 only, the means
     bias: float
 
     def logits(self, described):
@@ -55,8 +55,8 @@ def fit(described, label, weight, components=512, strength=3e-4, motion=0.7):
     return Head(raw.astype(np.float32), float(model.intercept_[0] - center @ raw))
 
 
-def build(head):
-    """The ONNX graph of a head: features [batch,8,1280], present [batch,8] -> scores [batch,1]."""
+def build(head, camera):
+    """The ONNX graph of both heads: features [batch,8,1280], present [batch,8] -> scores [batch,2], violence and camera."""
     nodes, weights = [], []
 
     def const(name, values, kind=np.float32):
@@ -88,9 +88,15 @@ def build(head):
     # Features are never negative; the maximum keeps the root finite for any other input.
     joined = node("Sqrt", [node("Max", [joined, const("zero", 0.0)], "positive")], "described")
     # A product and a sum, not a matrix product, so that a row never depends on how many rows there are.
+    axis_w, width = const("axis_w", [1], np.int64), const("width", [WIDTH], np.int64)
     product = node("Mul", [joined, const("weight", head.weight[None])], "product")
-    total = node("ReduceSum", [product, const("axis_w", [1], np.int64)], "total", keepdims=1)
-    node("Sigmoid", [node("Add", [total, const("bias", [head.bias])], "logit")], "scores")
+    total = node("ReduceSum", [product, axis_w], "total", keepdims=1)
+    violence = node("Sigmoid", [node("Add", [total, const("bias", [head.bias])], "logit")], "violence")
+    means = node("Slice", [joined, first, width, axis1], "means")
+    product = node("Mul", [means, const("camera_weight", camera.weight[None])], "camera_product")
+    total = node("ReduceSum", [product, axis_w], "camera_total", keepdims=1)
+    filmed = node("Sigmoid", [node("Add", [total, const("camera_bias", [camera.bias])], "camera_logit")], "camera")
+    node("Concat", [violence, filmed], "scores", axis=1)
     graph = helper.make_graph(
         nodes,
         "vigie-frame-look",
@@ -98,7 +104,7 @@ def build(head):
             helper.make_tensor_value_info("features", TensorProto.FLOAT, ["batch", FRAMES, WIDTH]),
             helper.make_tensor_value_info("present", TensorProto.FLOAT, ["batch", FRAMES]),
         ],
-        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["batch", 1])],
+        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["batch", 2])],
         weights,
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], producer_name="vigie")

@@ -60,7 +60,7 @@ def looks_of(features):
         yield name, members, stacked, (np.arange(look.FRAMES) < len(members)).astype(np.float32)
 
 
-def write(models, folder, curve):
+def write(models, folder, curves):
     """Draws the pictures anew and writes what both graphs say of them as decoded from their JPEG bytes."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -73,19 +73,22 @@ def write(models, folder, curve):
     for name, row in features.items():
         told["features"][f"{name}.jpg"] = [round(float(v), 6) for v in row[:16]]
     for name, members, stacked, present in looks_of(features):
-        raw = float(head.run(None, {"features": stacked[None], "present": present[None]})[0][0, 0])
-        score = float(np.interp(raw, curve[:, 0], curve[:, 1]))
-        told["looks"][name] = {"pictures": [f"{m}.jpg" for m in members], "raw": round(raw, 6), "violence": round(score, 6)}
+        raw = head.run(None, {"features": stacked[None], "present": present[None]})[0][0].astype(float)
+        told["looks"][name] = {"pictures": [f"{m}.jpg" for m in members], "raw": [round(float(v), 6) for v in raw]}
+        for value, (label, curve) in zip(raw, curves.items()):
+            told["looks"][name][label] = round(float(np.interp(value, curve[:, 0], curve[:, 1])), 6)
     (folder / "expected.json").write_text(json.dumps(told, indent=1) + "\n")
 
 
-def check(models, looks, described, head):
-    """Raises unless the graph equals the head that was measured, whatever the batch and the padding."""
+def check(models, looks, described, head, camera):
+    """Raises unless the graph equals the heads that were measured, whatever the batch and the padding."""
     rows = np.random.default_rng(2).permutation(len(looks.item))[:64]
     feed = {"features": looks.features[rows], "present": looks.present[rows]}
     session = extract.session(models / "look.onnx")
     whole = session.run(None, feed)[0]
     assert np.abs(whole[:, 0] - head.scores(described[rows])).max() < 1e-4, "the graph is not the head"
+    means = described[rows][:, : look.WIDTH]
+    assert np.abs(whole[:, 1] - camera.scores(means)).max() < 1e-4, "the graph is not the head of camera"
     for size in (2, 7):
         for at in range(0, 56, size):
             part = session.run(None, {k: v[at : at + size] for k, v in feed.items()})[0]

@@ -18,6 +18,7 @@ import onnx
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import backbone
+import camera
 import card
 import evaluate
 import extract
@@ -29,7 +30,7 @@ import sets
 CHECKOUT = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("VIGIE_DATA", CHECKOUT / "../shared/data"))
 OUT = CHECKOUT / "models/frame"
-VERSION = "0.1.0"
+VERSION = "0.2.0"
 
 
 def tabulate(items, looks, seed=3):
@@ -119,10 +120,11 @@ def measure(table):
     return head, curve, numbers
 
 
-def entry(curve):
+def entry(curves):
     """The manifest's entry of this model, as TOML."""
     digest = lambda name: hashlib.sha256((OUT / name).read_bytes()).hexdigest()
-    pairs = ", ".join(f"[{x:.6g}, {y:.4g}]" for x, y in curve)
+    pairs = lambda curve: ", ".join(f"[{x:.6g}, {y:.4g}]" for x, y in curve)
+    maps = ", ".join(f"{label} = [{pairs(curve)}]" for label, curve in curves.items())
     return f"""[[model]]
 name = "frame"
 version = "{VERSION}"
@@ -134,9 +136,18 @@ card = "frame/README.md"
 preprocess = {{ type = "rgb", width = 224, height = 224, fit = "stretch", mean = [127.0, 127.0, 127.0], std = [128.0, 128.0, 128.0] }}
 inputs = [ {{ name = "pixels", type = "f32", shape = ["batch", 3, 224, 224] }} ]
 outputs = [ {{ name = "features", type = "f32", shape = ["batch", 1280] }} ]
-look = {{ file = "frame/look.onnx", sha256 = "{digest('look.onnx')}", frames = 8, inputs = [ {{ name = "features", type = "f32", shape = ["batch", 8, 1280] }}, {{ name = "present", type = "f32", shape = ["batch", 8] }} ], outputs = [ {{ name = "scores", type = "f32", shape = ["batch", 1], labels = ["violence"] }} ] }}
-calibration = {{ violence = [{pairs}] }}
+look = {{ file = "frame/look.onnx", sha256 = "{digest('look.onnx')}", frames = 8, inputs = [ {{ name = "features", type = "f32", shape = ["batch", 8, 1280] }}, {{ name = "present", type = "f32", shape = ["batch", 8] }} ], outputs = [ {{ name = "scores", type = "f32", shape = ["batch", 2], labels = ["violence", "camera"] }} ] }}
+calibration = {{ {maps} }}
 """
+
+
+def write(head, filmed, curves, numbers):
+    """The look's graph of both heads, the manifest's entry, the fixture and the card."""
+    onnx.save(look.build(head, filmed), OUT / "look.onnx")
+    update_entry(tomllib.loads(entry(curves))["model"][0])
+    (CHECKOUT / ".cache/frame/numbers.json").write_text(json.dumps(numbers, indent=1))
+    parity.write(OUT, CHECKOUT / "tests/fixtures/frame_parity", curves)
+    (OUT / "README.md").write_text(card.text(numbers, VERSION))
 
 
 def main():
@@ -149,12 +160,9 @@ def main():
     table = tabulate(items, looks)
     print(f"{len(table.label)} looks of {len(items)} sources; measuring", file=sys.stderr)
     head, curve, numbers = measure(table)
-    onnx.save(look.build(head), OUT / "look.onnx")
-    update_entry(tomllib.loads(entry(curve))["model"][0])
-    (CHECKOUT / ".cache/frame/numbers.json").write_text(json.dumps(numbers, indent=1))
-    parity.write(OUT, CHECKOUT / "tests/fixtures/frame_parity", curve)
-    (OUT / "README.md").write_text(card.text(numbers, VERSION))
-    parity.check(OUT, looks, table.described, head)
+    filmed, filmed_curve, numbers["camera"] = camera.main(items, looks, OUT / "backbone.onnx", CHECKOUT / ".cache/frame")
+    write(head, filmed, {"violence": curve, "camera": filmed_curve}, numbers)
+    parity.check(OUT, looks, table.described, head, filmed)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,190 @@
+"""The second label of a look, `camera`: the picture as a whole is filmed, no game, animation, desktop or drawing.
+
+In: the looks of `extract`, drawn pictures and both as delivery may leave them. Out: a linear model over the square roots of
+the pictures' mean features, its calibration, and what it makes of whole sets that it never saw, with 95 % intervals.
+"""
+
+import hashlib
+import sys
+import time
+import zlib
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+from PIL import Image
+from sklearn.linear_model import LogisticRegression
+
+import drawn
+import evaluate
+import extract
+import look
+import pictures
+
+DRAWN = 459  # scenes, each also as delivery leaves it
+HANDLED = 60  # sources of each filmed place that are also seen as delivery leaves them, half under an overlay
+STRENGTH = 3e-4  # scikit-learn's C on standardised features: strong
+# Share of each kind of unfilmed picture in training; every filmed place weighs alike and both sides weigh the same.
+BUDGET = {"openarena": 2.5, "atari": 1.5, "racer": 2.0, "facecam": 2.0, "drawn": 3.0}
+MISSED = 0.01  # share of filmed looks, places alike, that may score under 0.5 when their whole place was left out
+
+
+def family(item):
+    """The set that is left out as a whole: a filmed place, or a kind of unfilmed picture."""
+    if item.place != "games":
+        return item.place
+    folder = item.path.parent.name
+    return {"game_facecam": "facecam", "extreme_tux_racer": "racer", "animation": "racer"}.get(folder, folder)
+
+
+def _extra(items, backbone):
+    """(item or -1, kind, features) of handled pictures and of drawn ones, clean and handled."""
+    taken, began = {}, time.time()
+    for index in np.random.default_rng(31).permutation(len(items)):
+        item = items[index]
+        rng = np.random.default_rng([32, zlib.crc32(item.path.name.encode())])
+        taken[family(item)] = taken.get(family(item), 0) + 1
+        if taken[family(item)] > HANDLED:
+            continue
+        if item.clip:
+            decoded = pictures.clip_pictures(item.path)
+            shown = [decoded[k] for k in rng.choice(len(decoded), 2)]
+        else:
+            shown = [Image.open(item.path)]
+        for k, picture in enumerate(shown):
+            row = pictures.features(backbone, [drawn.handled(picture, rng, item.place != "games" and rng.random() < 0.5)])
+            yield int(index), "handled", row[0]
+    print(f"camera: delivered pictures, {time.time() - began:.0f} s", file=sys.stderr, flush=True)
+    for k, (kind, picture) in enumerate(drawn.pictures(DRAWN)):
+        two = [picture, drawn.handled(picture, np.random.default_rng([33, k]))]
+        for row in pictures.features(backbone, two):
+            yield -1, kind, row
+    print(f"camera: drawn pictures, {time.time() - began:.0f} s", file=sys.stderr, flush=True)
+
+
+def tabulate(items, looks, model, cache):
+    """Every look that concerns `camera` as a table; clips also as single pictures."""
+    digest = hashlib.sha256(Path(model).read_bytes())
+    for code in (Path(__file__).with_name("drawn.py"), Path(pictures.__file__)):
+        digest.update(code.read_bytes())
+    digest.update(f"{len(items)} {DRAWN} {HANDLED}".encode())
+    path = Path(cache) / f"camera-{digest.hexdigest()[:16]}.npz"
+    if not path.exists():
+        rows = list(_extra(items, extract.session(model)))
+        np.savez(path, item=[r[0] for r in rows], kind=[r[1] for r in rows], features=np.array([r[2] for r in rows]))
+    extra = np.load(path)
+    whole = look.describe(looks.features, looks.present)[:, : look.WIDTH]
+    clips = np.flatnonzero(looks.present.sum(1) == look.FRAMES)
+    single = np.sqrt(looks.features[clips, np.random.default_rng(34).integers(0, look.FRAMES, len(clips))])
+    index = np.concatenate([looks.item, looks.item[clips], extra["item"]])
+    kind = np.concatenate([looks.variant, np.full(len(clips), "single"), extra["kind"]])
+    of = lambda tell, none: np.array([tell(items[k]) if k >= 0 else none for k in index])
+    table = SimpleNamespace(
+        described=np.concatenate([whole, single, np.sqrt(extra["features"])]).astype(np.float32),
+        family=of(family, "drawn"),
+        group=of(lambda i: i.group, ""),
+        usable=of(lambda i: i.train and not i.reserved, True),
+        kind=kind,
+    )
+    table.filmed = ~np.isin(table.family, list(BUDGET))
+    drawings = np.flatnonzero(index < 0)
+    table.group[drawings] = [f"drawn/{k // 2}" for k in range(len(drawings))]  # a scene and its delivered copy
+    return table
+
+
+def weights(table, mask):
+    """Filmed places alike, unfilmed kinds by BUDGET, sources within by the root of their size; half filmed, half not."""
+    out = np.zeros(len(mask))
+    for name in set(table.family[mask]):
+        rows = mask & (table.family == name)
+        _, group, size = np.unique(table.group[rows], return_inverse=True, return_counts=True)
+        share = 1 / np.sqrt(size[group])
+        out[rows] = BUDGET.get(name, 1.0) * share / share.sum()
+    for side in (table.filmed, ~table.filmed):
+        out[side] /= max(out[side].sum(), 1e-9)
+    return out
+
+
+def fitted(table, mask, strength=STRENGTH):
+    """A `look.Head` over the first 1,280 descriptors."""
+    w = weights(table, mask)
+    used = w > 0
+    x, w = table.described[used], (w[used] / w[used].sum()).astype(np.float32)
+    center = w @ x
+    spread = np.sqrt(np.maximum(w @ x**2 - center**2, 0))
+    scale = 1 / (spread + 0.1 * np.median(spread))
+    model = LogisticRegression(C=strength, max_iter=300)
+    model.fit((x - center) * scale, table.filmed[used], sample_weight=w * len(w))
+    raw = model.coef_[0] * scale
+    return look.Head(raw.astype(np.float32), float(model.intercept_[0] - center @ raw))
+
+
+def unseen(table, strength=STRENGTH):
+    """Logit of each look by a head that saw nothing of its whole set; games with a face leave with their game."""
+    logit = np.full(len(table.filmed), np.nan)
+    for name in sorted(set(table.family)):
+        rows = table.family == name
+        out = rows | ((table.family == "facecam") & np.isin(table.group, table.group[rows & ~table.filmed]))
+        logit[rows] = fitted(table, table.usable & ~out, strength).logits(table.described[rows])
+    return logit
+
+
+def other_source(table, strength=STRENGTH, folds=5):
+    """Logit of each unfilmed look by a head that knows its set but nothing of its source (game map, game, scene)."""
+    logit = np.full(len(table.filmed), np.nan)
+    groups, index = np.unique(table.group, return_inverse=True)
+    fold = (np.random.default_rng(35).permutation(len(groups)) % folds)[index]
+    for k in range(folds):
+        logit[fold == k] = fitted(table, table.usable & (fold != k), strength).logits(table.described[fold == k])
+    return logit
+
+
+def calibrated(table, logit):
+    """Points of the map: Platt on the left-out logits, then .5 moved to where MISSED of filmed looks fall short."""
+    w = weights(table, table.usable)
+    slope, offset = evaluate.platt(logit[table.usable], table.filmed[table.usable], w[table.usable])
+    rows = table.usable & table.filmed
+    order = np.argsort(logit[rows])
+    share = np.cumsum(w[rows][order]) / w[rows].sum()
+    lowest = float(logit[rows][order][np.searchsorted(share, MISSED)])
+    return evaluate.points(slope, max(offset, -slope * lowest)), (slope, offset, -slope * lowest)
+
+
+def measure(table, logit, near, curve, head):
+    """Numbers of the card: by whole set left out, by kind of drawing, and of what is never trained on."""
+    score, numbers = evaluate.apply(curve, logit), {"filmed": {}, "unfilmed": {}, "auc": {}, "drawn": {}, "kept": {}, "unfilmed_near": {}, "filmed_near": {}}
+    close = evaluate.apply(curve, near)
+    seen_filmed = table.usable & table.filmed
+    for name in sorted(set(table.family)):
+        rows = table.usable & (table.family == name)
+        filmed = bool(table.filmed[rows][0])
+        right = (score[rows] >= 0.5) == filmed
+        value = evaluate.interval(evaluate.share(right if not filmed else ~right), table.group[rows])
+        numbers["filmed" if filmed else "unfilmed"][name] = (*value, int(rows.sum()), len(set(table.group[rows])))
+        right = (close[rows] >= 0.5) == filmed
+        value = evaluate.interval(evaluate.share(right if not filmed else ~right), table.group[rows])
+        numbers["filmed_near" if filmed else "unfilmed_near"][name] = value
+        if not filmed:
+            both = rows | seen_filmed
+            numbers["auc"][name] = evaluate.interval(evaluate.auc(table.filmed[both], logit[both]), table.group[both], rounds=200)
+    for kind in drawn.KINDS:
+        rows = table.kind == kind
+        numbers["drawn"][kind] = (float((score[rows] < 0.5).mean()), int(rows.sum()))
+    for kind in ("handled", "single"):
+        rows = seen_filmed & (table.kind == kind)
+        numbers["kept"][f"filmed, {kind}, under .5"] = (float((score[rows] < 0.5).mean()), int(rows.sum()))
+    shipped = evaluate.apply(curve, head.logits(table.described))
+    for name in sorted(set(table.family[~table.usable])):
+        rows = ~table.usable & (table.family == name)
+        numbers["kept"][f"{name}, under .5"] = (float((shipped[rows] < 0.5).mean()), int(rows.sum()))
+    return numbers
+
+
+def main(items, looks, model, cache):
+    """Head, calibration points and numbers of `camera`."""
+    table = tabulate(items, looks, model, cache)
+    logit, head = unseen(table), fitted(table, table.usable)
+    curve, platt = calibrated(table, logit)
+    numbers = measure(table, logit, other_source(table), curve, head)
+    numbers["platt"], numbers["looks"] = platt, int(table.usable.sum())
+    return head, curve, numbers
