@@ -14,8 +14,6 @@ mod delivery;
 mod dossier;
 #[path = "it/end_to_end.rs"]
 mod end_to_end;
-#[path = "it/evidence.rs"]
-mod evidence;
 #[path = "it/escalation.rs"]
 mod escalation;
 #[path = "it/evidence.rs"]
