@@ -146,9 +146,9 @@ pub struct ReplayArgs {
 pub enum ScoreWhat {
     /// JSON lines {"text": …, optional "paid", "category", "language"} in, scores out, same order.
     #[command(
-        after_help = "Out, a line each: {\"scores\": {label: probability}, \"model\": \"chat@0.1.0\"}. Where the category excuses\n\
+        after_help = "Out, a line each: {\"scores\": {label: probability}, \"model\": \"chat@0.1.0\"}. Where the category excuses \
                       (game, sport, fiction) also \"unknown\": the scores without that excuse. A label without a model is absent.\n\
-                      A line that cannot be read gives {\"error\", \"line\"} in its place, and exit status 1 at the end; blank lines\n\
+                      A line that cannot be read gives {\"error\", \"line\"} in its place, and exit status 1 at the end; blank lines \
                       are skipped.\n\n\
                       Examples:\n  echo '{\"text\": \"hit him again\", \"paid\": true}' | vigie score chat\n  \
                       vigie score chat messages.jsonl > scores.jsonl"
@@ -182,7 +182,7 @@ pub enum ScoreWhat {
     },
     /// JSON lines of signal name → number in, the escalation model's probabilities out.
     #[command(
-        after_help = "A signal that is missing has no value; the model is given the lowest of its range. Lines that cannot be read are\n\
+        after_help = "A signal that is missing has no value; the model is given the lowest of its range. Lines that cannot be read are \
                       told as in `vigie score chat`. `vigie schema signals` lists the names.\n\n\
                       Example:\n  echo '{\"money.acts.10m\": 3, \"chat.distress.60s\": 2}' | vigie score escalation"
     )]
@@ -252,7 +252,7 @@ pub enum SchemaOf {
 pub enum SinkWhat {
     /// Send a marked test alert and show the answer.
     #[command(
-        after_help = "The alert says that it is a test, in words and by `\"test\": true` in its data. Exit status 1 if the sink did not\n\
+        after_help = "The alert says that it is a test, in words and by `\"test\": true` in its data. Exit status 1 if the sink did not \
                       take it.\n\nExample:\n  vigie sink test trust-team -c my.toml"
     )]
     Test {

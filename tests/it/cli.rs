@@ -1,19 +1,23 @@
 //! The real binary, as somebody at a terminal or a script meets it: words, exit statuses, JSON that others read.
 
+#[path = "cli/schema.rs"]
+mod schema;
+#[path = "cli/score.rs"]
+mod score;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
-use vigie::alert::{
-    Against, Alert, EvidenceItem, EvidenceKind, Measure, Reason, State, cloud_event,
-};
-use vigie::event::{CHAT_LABELS, Digest, Gap, Level, Offence, SIGNALS, Signal};
+use vigie::alert::State;
+use vigie::event::Level;
 use vigie::store::{Commit, Store};
 
-use crate::models::{fixture_picture, root, shipped};
-use crate::store::{AT, change};
+use self::schema::{assert_fits, schema};
+use crate::models::{root, shipped};
+use crate::store::change;
 
 const SECRET: &str = "whsec_dmlnaWUgdGVzdCBzZWNyZXQgb2YgMzIgYnl0ZXMhIQ==";
 
@@ -252,6 +256,7 @@ fn check_says_where_it_looked_for_the_runtime() {
     }
 }
 
+<<<<<<< HEAD
 #[test]
 fn schema_signals_lists_every_signal() {
     let output = run(&["schema", "signals"]);
@@ -711,6 +716,8 @@ fn score_frames_reads_a_video_look_by_look() {
     assert!(lines(&output)[0]["error"].as_str().unwrap().contains("no picture"));
 }
 
+=======
+>>>>>>> clis
 /// A server that gives each request one answer, and the bodies that it was sent.
 fn answering(status: &'static str) -> (String, std::sync::mpsc::Receiver<(String, String)>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
