@@ -2,6 +2,8 @@
 
 #[path = "it/chat_parity.rs"]
 mod chat_parity;
+#[path = "it/cli.rs"]
+mod cli;
 #[path = "it/config.rs"]
 mod config;
 #[path = "it/console.rs"]
@@ -12,8 +14,6 @@ mod delivery;
 mod dossier;
 #[path = "it/end_to_end.rs"]
 mod end_to_end;
-#[path = "it/evidence.rs"]
-mod evidence;
 #[path = "it/escalation.rs"]
 mod escalation;
 #[path = "it/evidence.rs"]

@@ -2,12 +2,22 @@
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::alert::words::LANGUAGES;
 
 /// A lookout for live streams: sees paid violence build up, raises explained alerts, drafts the DSA Article 18
 /// notification.
 #[derive(Parser)]
-#[command(name = "vigie", version, about, disable_help_subcommand = true)]
+#[command(
+    name = "vigie",
+    version,
+    about,
+    disable_help_subcommand = true,
+    after_help = "Exit status: 0 fine, 1 it failed while running, 2 wrong usage or config.\n\
+                  New here? `vigie demo`, and open the address that it prints."
+)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Option<Verb>,
@@ -30,14 +40,23 @@ pub struct ConfigArg {
 #[derive(Subcommand)]
 pub enum Verb {
     /// Run the daemon until SIGTERM or Ctrl-C.
+    #[command(
+        after_help = "Logs go to stderr, or to the journal under systemd; VIGIE_LOG=info,vigie::feed=debug filters them.\n\n\
+                      Examples:\n  vigie check -c my.toml && vigie run -c my.toml\n  VIGIE_CONFIG=/etc/vigie/vigie.toml vigie run"
+    )]
     Run(ConfigArg),
     /// Validate config, rules, models and credentials; exit 0 or 2.
+    #[command(after_help = "Every problem is told with its place and how to mend it.\n\n\
+                      Examples:\n  vigie check\n  vigie check -v -c my.toml\n  vigie check --json | jq '.problems[].what'")]
     Check {
         #[command(flatten)]
         config: ConfigArg,
         /// Print one JSON object.
         #[arg(long)]
         json: bool,
+        /// Also name the authorities whose address nobody has verified yet.
+        #[arg(short, long)]
+        verbose: bool,
     },
     /// A simulated platform, the daemon and its page; nothing else needed.
     Demo(DemoArgs),
@@ -55,16 +74,26 @@ pub enum Verb {
     /// End an alert; what comes after it is a new one.
     Close(DecideArgs),
     /// Benchmarks against named baselines on this machine, as ratios.
+    #[command(after_help = "Examples:\n  vigie bench\n  vigie bench decode --json > bench.json")]
     Bench {
         /// Which; all if none is named.
+        #[arg(value_name = "NAME", value_parser = PossibleValuesParser::new(super::bench::NAMES))]
         names: Vec<String>,
+        /// Print one JSON object.
         #[arg(long)]
         json: bool,
         #[command(flatten)]
         config: ConfigArg,
     },
     /// JSON Schema of the config, events or alerts; the list of signals.
-    Schema { of: SchemaOf },
+    #[command(after_help = "Examples:\n  vigie schema config > vigie.schema.json\n  \
+                      vigie schema signals | jq -r '.[] | select(.kind == \"harm\") | .name'")]
+    Schema {
+        /// Of what.
+        of: SchemaOf,
+        #[command(flatten)]
+        config: ConfigArg,
+    },
     /// Sinks: who is told of alerts.
     Sink {
         #[command(subcommand)]
@@ -77,20 +106,21 @@ pub enum Verb {
     after_help = "Examples:\n  vigie demo\n  vigie demo --scenario quiet --speed 20\n  vigie demo --port 0 --state ./demo-state"
 )]
 pub struct DemoArgs {
-    /// paid-violence, paid-violence-en, quiet or swatting.
-    #[arg(long, value_name = "NAME", default_value = "paid-violence")]
+    /// What happens on the platform.
+    #[arg(long, value_name = "NAME", default_value = scenarios()[0],
+        value_parser = PossibleValuesParser::new(scenarios()))]
     pub scenario: String,
     /// Port of the page on loopback; 0 takes any.
-    #[arg(long, default_value_t = 8787)]
+    #[arg(long, value_name = "N", default_value_t = 8787)]
     pub port: u16,
     /// Simulated seconds in a second.
-    #[arg(long, default_value_t = crate::sim::DEFAULT_SPEED)]
+    #[arg(long, value_name = "FACTOR", default_value_t = crate::sim::DEFAULT_SPEED, value_parser = speed)]
     pub speed: f64,
     /// Folder for state; kept. Without it a fresh one is removed at the end.
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
     /// End by itself after so many seconds.
-    #[arg(long)]
+    #[arg(long, value_name = "N")]
     pub seconds: Option<u64>,
 }
 
@@ -100,13 +130,13 @@ pub struct DemoArgs {
 )]
 pub struct ReplayArgs {
     /// Recordings (.jsonl, .jsonl.zst), merged by time; or journal segments or a journal folder.
-    #[arg(required = true)]
+    #[arg(required = true, value_name = "RECORDING")]
     pub recordings: Vec<PathBuf>,
     /// Alerts as JSON lines instead of a timeline.
     #[arg(long)]
     pub json: bool,
-    /// Inference threads; the outcome does not depend on it.
-    #[arg(long)]
+    /// Inference threads; the outcome does not depend on it. Default: the config's.
+    #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
     #[command(flatten)]
     pub config: ConfigArg,
@@ -115,6 +145,14 @@ pub struct ReplayArgs {
 #[derive(Subcommand)]
 pub enum ScoreWhat {
     /// JSON lines {"text": …, optional "paid", "category", "language"} in, scores out, same order.
+    #[command(
+        after_help = "Out, a line each: {\"scores\": {label: probability}, \"model\": \"chat@0.1.0\"}. Where the category excuses\n\
+                      (game, sport, fiction) also \"unknown\": the scores without that excuse. A label without a model is absent.\n\
+                      A line that cannot be read gives {\"error\", \"line\"} in its place, and exit status 1 at the end; blank lines\n\
+                      are skipped.\n\n\
+                      Examples:\n  echo '{\"text\": \"hit him again\", \"paid\": true}' | vigie score chat\n  \
+                      vigie score chat messages.jsonl > scores.jsonl"
+    )]
     Chat {
         /// File; `-` or none: standard input.
         file: Option<PathBuf>,
@@ -122,19 +160,32 @@ pub enum ScoreWhat {
         config: ConfigArg,
     },
     /// Pictures (.jpg), folders of them, or videos (through ffmpeg) in; one line a look out.
+    #[command(
+        after_help = "A picture is a look of its own, in a folder too; of a video, every eight pictures are one look.\n\
+                      Out, a line each: {\"path\", \"at\", \"scores\", \"motion\", \"model\"}; `at` is the second at which the look begins.\n\
+                      With --clip: {\"path\", \"at\": {label: second of its highest look}, \"scores\", \"motion\", \"looks\", \"model\"}.\n\
+                      ffmpeg is $VIGIE_FFMPEG, else the PATH's, else the one of the checkout's .cache/venv.\n\n\
+                      Examples:\n  vigie score frames clip.mp4 --clip\n  vigie score frames stills/ one.jpg"
+    )]
     Frames {
         /// Pictures a second taken from videos.
-        #[arg(long, default_value_t = 4.0)]
+        #[arg(long, value_name = "N", default_value_t = 4.0, value_parser = fps)]
         fps: f64,
         /// One line a path: for each label the highest look.
         #[arg(long)]
         clip: bool,
-        #[arg(required = true)]
+        /// Pictures, folders, videos.
+        #[arg(required = true, value_name = "PATH")]
         paths: Vec<PathBuf>,
         #[command(flatten)]
         config: ConfigArg,
     },
     /// JSON lines of signal name → number in, the escalation model's probabilities out.
+    #[command(
+        after_help = "A signal that is missing has no value; the model is given the lowest of its range. Lines that cannot be read are\n\
+                      told as in `vigie score chat`. `vigie schema signals` lists the names.\n\n\
+                      Example:\n  echo '{\"money.acts.10m\": 3, \"chat.distress.60s\": 2}' | vigie score escalation"
+    )]
     Escalation {
         /// File; `-` or none: standard input.
         file: Option<PathBuf>,
@@ -155,10 +206,11 @@ pub enum DossierFormat {
 pub struct DossierArgs {
     /// Id of the alert, or the unambiguous beginning of it.
     pub alert: String,
+    /// Form of the dossier.
     #[arg(long, value_enum, default_value = "html")]
     pub format: DossierFormat,
-    /// fr or en; the config's language by default.
-    #[arg(long)]
+    /// Its language. Default: the config's.
+    #[arg(long, value_name = "LANG", value_parser = PossibleValuesParser::new(LANGUAGES))]
     pub lang: Option<String>,
     /// Write to a file instead of standard output.
     #[arg(short, long, value_name = "FILE")]
@@ -175,10 +227,10 @@ pub struct DecideArgs {
     /// Id of the alert, or the unambiguous beginning of it.
     pub alert: String,
     /// Who decides.
-    #[arg(long)]
+    #[arg(long, value_name = "NAME")]
     pub by: String,
     /// Why; kept with the decision.
-    #[arg(long)]
+    #[arg(long, value_name = "TEXT")]
     pub why: String,
     #[command(flatten)]
     pub config: ConfigArg,
@@ -186,18 +238,56 @@ pub struct DecideArgs {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum SchemaOf {
+    /// The config file.
     Config,
+    /// One message of a feed, one line of a recording.
     Event,
+    /// `data` of the CloudEvents that sinks are sent.
     Alert,
+    /// Not a schema: each signal with unit, range, kind (harm or context) and meaning.
     Signals,
 }
 
 #[derive(Subcommand)]
 pub enum SinkWhat {
     /// Send a marked test alert and show the answer.
+    #[command(
+        after_help = "The alert says that it is a test, in words and by `\"test\": true` in its data. Exit status 1 if the sink did not\n\
+                      take it.\n\nExample:\n  vigie sink test trust-team -c my.toml"
+    )]
     Test {
+        /// The sink's name in the config.
         name: String,
         #[command(flatten)]
         config: ConfigArg,
     },
+}
+
+fn scenarios() -> &'static [&'static str] {
+    crate::sim::Scenario::names()
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    above_zero(text, 1000.0)
+}
+
+fn fps(text: &str) -> Result<f64, String> {
+    above_zero(text, 60.0)
+}
+
+fn above_zero(text: &str, most: f64) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if value > 0.0 && value <= most => Ok(value),
+        _ => Err(format!("give a number above 0, at most {most}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_holds_together() {
+        super::Cli::command().debug_assert();
+    }
 }

@@ -31,8 +31,7 @@ struct Case {
     rounds: usize,
     /// Microseconds an item.
     micros: Spread,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    baseline: Option<Baseline>,
+    baselines: Vec<Baseline>,
     #[serde(skip_serializing_if = "Option::is_none")]
     goal: Option<Goal>,
 }
@@ -153,26 +152,23 @@ pub fn run(names: &[String], json: bool, config: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Runs ours and the baseline in turn, each first in every other round; both once before, uncounted. Each returns how
-/// long its round took.
-fn in_turn(
+/// Runs the works in turn, each round beginning with another; all once before, uncounted. Each returns how long its
+/// round took.
+fn in_turn<const N: usize>(
     rounds: usize,
-    mut ours: impl FnMut() -> Duration,
-    mut baseline: impl FnMut() -> Duration,
-) -> (Vec<Duration>, Vec<Duration>) {
-    ours();
-    baseline();
-    let (mut mine, mut theirs) = (Vec::new(), Vec::new());
+    mut works: [&mut dyn FnMut() -> Duration; N],
+) -> [Vec<Duration>; N] {
+    let mut took: [Vec<Duration>; N] = std::array::from_fn(|_| Vec::new());
+    works.iter_mut().for_each(|work| {
+        work();
+    });
     for round in 0..rounds {
-        if round % 2 == 0 {
-            mine.push(ours());
-            theirs.push(baseline());
-        } else {
-            theirs.push(baseline());
-            mine.push(ours());
+        for place in 0..N {
+            let turn = (place + round) % N;
+            took[turn].push(works[turn]());
         }
     }
-    (mine, theirs)
+    took
 }
 
 fn timed(work: impl FnOnce()) -> Duration {
@@ -214,7 +210,7 @@ impl Case {
     fn told(&self) -> String {
         let rate = 1e6 / self.micros.median;
         let mut out = format!(
-            "  {:<44} {} µs a {}, {}/s; n = {} × {}",
+            "  {:<44} {} µs each {}, {}/s; n = {} × {}",
             self.what,
             self.micros.told(3),
             self.unit,
@@ -222,9 +218,9 @@ impl Case {
             self.rounds,
             grouped(self.items as f64),
         );
-        if let Some(baseline) = &self.baseline {
+        for baseline in &self.baselines {
             out.push_str(&format!(
-                "\n    beside {:<37} {} µs; ratio {}",
+                "\n    beside {:<58} {} µs; ratio {}",
                 baseline.what,
                 baseline.micros.told(3),
                 baseline.ratio.told(2)

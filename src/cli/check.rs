@@ -1,132 +1,253 @@
-//! `vigie check`: config, rules, models and credentials, every problem with its place and how to mend it.
+//! `vigie check`: config, rules, models and credentials. In: a config's path. Out: what would run under it, or every
+//! problem with its place and how to mend it.
 
 use std::path::Path;
 
+use serde::Serialize;
 use serde_json::json;
 
-use super::CliError;
-use super::setup;
-use crate::config::{Config, ConfigErrors, credential};
+use super::{CliError, say, setup, tell};
+use crate::config::{
+    Config, ConfigErrors, CredentialError, Problem, SinkKind, credential, credential_variable,
+};
 use crate::event::{CHAT_LABELS, FRAME_LABELS};
-use crate::model::{Escalation, Manifest, ModelKind, Scorer};
+use crate::model::{Escalation, Manifest, ModelError, ModelKind, Scorer};
+use crate::risk::Judge;
+
+/// Keys that only this machine needs: made in the state folder where no credential gives them.
+const OWN_KEYS: [&str; 2] = ["user-key", "identity-key"];
 
 /// Prints what it found; exit 2 if anything must be mended.
-pub fn run(path: &Path, as_json: bool) -> Result<(), CliError> {
-    let found = examine(path);
-    match found {
-        Ok(report) if as_json => println!("{}", report.json()),
-        Ok(report) => report.print(path),
+pub fn run(path: &Path, as_json: bool, verbose: bool) -> Result<(), CliError> {
+    match examine(path) {
+        Ok(report) if as_json => say(report.json()),
+        Ok(report) => say(report.told(path, verbose)),
         Err(errors) => {
             if as_json {
-                println!("{}", json!({ "ok": false, "problems": errors.to_json() }));
+                say(json!({ "ok": false, "problems": errors.0 }))?;
             } else {
-                eprintln!("{}", errors.to_string().trim_end());
+                tell(errors.to_string().trim_end());
             }
-            return Err(CliError::Silent(2));
+            Err(CliError::Silent(2))
         }
     }
-    Ok(())
 }
 
+#[derive(Serialize)]
 struct Report {
     feeds: usize,
     sinks: usize,
     rules: usize,
-    shadow: usize,
-    inactive: Vec<String>,
+    shadow_rules: usize,
+    inactive_rules: Vec<String>,
     models: Vec<String>,
-    absent: Vec<&'static str>,
-    languages: Vec<String>,
-    made: Vec<&'static str>,
-    to_verify: Vec<String>,
-    digest: String,
+    labels_without_a_model: Vec<&'static str>,
+    languages_measured: Vec<String>,
+    keys: Vec<Key>,
+    authorities: usize,
+    authorities_to_verify: Vec<String>,
+    /// What will run, but not as one might think.
+    notes: Vec<String>,
+    /// Digest of what decides.
+    config: String,
+}
+
+/// One of [`OWN_KEYS`].
+#[derive(Serialize)]
+struct Key {
+    name: &'static str,
+    from: KeyFrom,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum KeyFrom {
+    /// systemd or the environment gives it.
+    Credential,
+    /// An earlier run made it in the state folder.
+    StateFolder,
+    /// The first run will make it there.
+    FirstRun,
 }
 
 fn examine(path: &Path) -> Result<Report, ConfigErrors> {
     let config = Config::load(path)?;
-    let judge = setup::judge(&config)?;
-    let mut problems = config.check_credentials();
-    let manifest = match setup::models(&config).and_then(|manifest| {
-        Scorer::open(&manifest)?;
-        Escalation::open(&manifest)?;
-        Ok(manifest)
-    }) {
-        Ok(manifest) => Some(manifest),
+    let mut problems = Vec::new();
+    let judge = setup::judge(&config).map_err(|errors| problems.extend(errors.0)).ok();
+    problems.extend(config.check_credentials());
+    let keys = own_keys(&config, &mut problems);
+    let manifest = models(&config, &mut problems);
+    match (judge, manifest) {
+        (Some(judge), Some(manifest)) if problems.is_empty() => {
+            Ok(report(&config, &judge, &manifest, keys))
+        }
+        _ => Err(ConfigErrors(problems)),
+    }
+}
+
+/// Where the keys come from. Nothing is made here: who checks may be somebody else than who runs.
+fn own_keys(config: &Config, problems: &mut Vec<Problem>) -> Vec<Key> {
+    let mut keys = Vec::new();
+    for name in OWN_KEYS {
+        let from = match credential(name) {
+            Ok(_) => KeyFrom::Credential,
+            Err(CredentialError::Missing { .. }) if config.store.dir.join(name).exists() => {
+                KeyFrom::StateFolder
+            }
+            Err(CredentialError::Missing { .. }) => KeyFrom::FirstRun,
+            Err(error) => {
+                problems.push(config.origin.position("store.dir").problem(
+                    error.to_string(),
+                    "a key, or none at all: then one is made in the state folder",
+                    format!(
+                        "give `{name}` by systemd or `{}`, or take it away",
+                        credential_variable(name)
+                    ),
+                ));
+                continue;
+            }
+        };
+        keys.push(Key { name, from });
+    }
+    keys
+}
+
+/// The manifest, if it can be read; each model is opened on its own, so that each one's problem is told.
+fn models(config: &Config, problems: &mut Vec<Problem>) -> Option<Manifest> {
+    let mut no = |error: &ModelError| problems.push(setup::model_problem(config, error));
+    let manifest = match setup::models(config) {
+        Ok(manifest) => manifest,
         Err(error) => {
-            problems.push(setup::model_problem(&config, &error));
-            None
+            no(&error);
+            if matches!(error, ModelError::Runtime { .. }) {
+                // Without the runtime the manifest can still be read.
+                setup::manifest(config).map_err(|error| no(&error)).ok();
+            }
+            return None;
         }
     };
-    let (true, Some(manifest)) = (problems.is_empty(), manifest) else {
-        return Err(ConfigErrors(problems));
-    };
+    for model in &manifest.models {
+        let alone = Manifest {
+            schema: manifest.schema,
+            models: vec![model.clone()],
+            dir: manifest.dir.clone(),
+        };
+        let opened = match model.kind {
+            ModelKind::Tabular => Escalation::open(&alone).map(|_| ()),
+            ModelKind::Text | ModelKind::Image => Scorer::open(&alone).map(|_| ()),
+        };
+        if let Err(error) = opened {
+            no(&error);
+        }
+    }
+    Some(manifest)
+}
+
+fn report(config: &Config, judge: &Judge, manifest: &Manifest, keys: Vec<Key>) -> Report {
     let labels: Vec<&str> = manifest.models.iter().flat_map(|model| model.labels()).collect();
     let all = CHAT_LABELS.iter().map(|l| l.name()).chain(FRAME_LABELS.iter().map(|l| l.name()));
     let text = manifest.of_kind(ModelKind::Text).next();
-    Ok(Report {
+    let authorities = &config.authorities.list;
+    Report {
         feeds: config.feeds.len(),
         sinks: config.sinks.len(),
         rules: judge.rules.len(),
-        shadow: judge.rules.iter().filter(|rule| rule.shadow).count(),
-        inactive: setup::inactive_rules(&judge, &manifest),
-        absent: all.filter(|label| !labels.contains(label)).collect(),
-        languages: text.map(|model| model.languages.clone()).unwrap_or_default(),
-        models: told(&manifest),
-        made: own_keys(),
-        to_verify: config.authorities.list.to_verify().map(|a| a.code.clone()).collect(),
-        digest: config.digest(),
-    })
+        shadow_rules: judge.rules.iter().filter(|rule| rule.shadow).count(),
+        inactive_rules: setup::inactive_rules(judge, manifest),
+        models: manifest.models.iter().map(|model| model.told()).collect(),
+        labels_without_a_model: all.filter(|label| !labels.contains(label)).collect(),
+        languages_measured: text.map(|model| model.languages.clone()).unwrap_or_default(),
+        keys,
+        authorities: authorities.0.len(),
+        authorities_to_verify: authorities.to_verify().map(|a| a.code.clone()).collect(),
+        notes: notes(config, manifest),
+        config: config.digest(),
+    }
 }
 
-fn told(manifest: &Manifest) -> Vec<String> {
-    manifest.models.iter().map(|model| model.told()).collect()
+fn notes(config: &Config, manifest: &Manifest) -> Vec<String> {
+    let mut notes = Vec::new();
+    if config.feeds.is_empty() {
+        notes.push("no feed is configured: nothing will be watched".to_owned());
+    }
+    if config.sinks.is_empty() {
+        notes.push("no sink is configured: nobody will be told, alerts are only shown".to_owned());
+    }
+    for sink in config.sinks.iter().filter(|sink| sink.kind == SinkKind::Alertmanager) {
+        notes.push(format!(
+            "sink `{}`: this version does not serve alertmanager; it will be told nothing",
+            sink.name
+        ));
+    }
+    let kinds = [
+        (ModelKind::Text, "no model reads chat"),
+        (ModelKind::Image, "no model sees pictures"),
+        (ModelKind::Tabular, "no escalation model: rules alone decide"),
+    ];
+    let missing = kinds.iter().filter(|(kind, _)| manifest.of_kind(*kind).next().is_none());
+    notes.extend(missing.map(|(_, what)| (*what).to_owned()));
+    notes
 }
 
-/// Keys that no credential gives: they are made in the state folder, or stand there already.
-fn own_keys() -> Vec<&'static str> {
-    ["user-key", "identity-key"].into_iter().filter(|name| credential(name).is_err()).collect()
+/// `1 feed`, `2 feeds`.
+fn count(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 impl Report {
     fn json(&self) -> serde_json::Value {
-        json!({
-            "ok": true, "problems": [], "feeds": self.feeds, "sinks": self.sinks, "rules": self.rules,
-            "shadow_rules": self.shadow, "inactive_rules": self.inactive, "models": self.models,
-            "labels_without_a_model": self.absent, "languages_measured": self.languages,
-            "keys_made_in_the_state_folder": self.made, "authorities_to_verify": self.to_verify, "config": self.digest,
-        })
+        let mut all = json!({ "ok": true, "problems": [] });
+        // A struct of plain values with names for keys always becomes an object.
+        if let (Some(all), Ok(serde_json::Value::Object(own))) =
+            (all.as_object_mut(), serde_json::to_value(self))
+        {
+            all.extend(own);
+        }
+        all
     }
 
-    fn print(&self, path: &Path) {
-        println!("{}: ok", path.display());
-        println!("  feeds      {}", self.feeds);
-        println!("  sinks      {}", self.sinks);
-        println!("  rules      {}, {} of them in shadow mode", self.rules, self.shadow);
-        if !self.inactive.is_empty() {
-            println!("             inactive for want of a model: {}", self.inactive.join(", "));
+    fn told(&self, path: &Path, verbose: bool) -> String {
+        let mut lines = vec![format!("{}:", path.display())];
+        let mut row = |name: &str, what: String| lines.push(format!("  {name:<12} {what}"));
+        row("models", self.models.join(", "));
+        if !self.labels_without_a_model.is_empty() {
+            row("", format!("no model measures: {}", self.labels_without_a_model.join(", ")));
         }
-        println!("  models     {}", self.models.join(", "));
-        println!("             no model for: {}", self.absent.join(", "));
-        println!("             languages measured: {}", self.languages.join(", "));
-        if !self.made.is_empty() {
-            println!(
-                "  keys       {} kept in the state folder (no credential gives them)",
-                self.made.join(", ")
-            );
+        if !self.languages_measured.is_empty() {
+            let measured = self.languages_measured.join(", ");
+            row("", format!("languages measured: {measured}; others are told as not measured"));
         }
-        println!(
-            "  addresses  {} authorities to verify: {}",
-            self.to_verify.len(),
-            self.to_verify.join(", ")
+        row("rules", format!("{}, {} of them in shadow", self.rules, self.shadow_rules));
+        if !self.inactive_rules.is_empty() {
+            row("", format!("inactive for want of a model: {}", self.inactive_rules.join(", ")));
+        }
+        for key in &self.keys {
+            let from = match key.from {
+                KeyFrom::Credential => "given as a credential",
+                KeyFrom::StateFolder => "in the state folder",
+                KeyFrom::FirstRun => "not given: the first run makes it in the state folder",
+            };
+            row("keys", format!("{:<13}{from}", key.name));
+        }
+        let unverified = self.authorities_to_verify.len();
+        row(
+            "authorities",
+            format!("{}, {unverified} of them still to be verified", self.authorities),
         );
-        if self.feeds == 0 {
-            println!("  note       no feed is configured: nothing will be watched");
+        if verbose && unverified > 0 {
+            row("", format!("to be verified: {}", self.authorities_to_verify.join(", ")));
         }
-        if self.sinks == 0 {
-            println!(
-                "  note       no sink is configured: nobody will be told, alerts are only shown"
-            );
+        for note in &self.notes {
+            row("note", note.clone());
         }
-        println!("  config     {}", self.digest);
+        row("digest", self.config.clone());
+        lines.push(format!(
+            "ok: {}, {}, {}, {}",
+            count(self.feeds, "feed"),
+            count(self.sinks, "sink"),
+            count(self.rules, "rule"),
+            count(self.models.len(), "model"),
+        ));
+        lines.join("\n")
     }
 }

@@ -1,6 +1,7 @@
 //! `vigie dossier`: the draft of an alert, from the daemon if it runs, else from the store itself.
 
 use std::io::Write;
+use std::path::Path;
 
 use tokio::net::UnixStream;
 
@@ -8,18 +9,15 @@ use super::args::{DossierArgs, DossierFormat};
 use super::control::{self, SOCKET};
 use super::draft::draft;
 use super::setup::clock;
-use super::{CliError, setup};
-use crate::alert::words::LANGUAGES;
+use super::{CliError, say, setup};
 use crate::store::Store;
 
 pub async fn run(args: &DossierArgs) -> Result<(), CliError> {
     let config = setup::config(&args.config.config)?;
     let lang = args.lang.as_deref().unwrap_or(config.server.language.code());
-    if !LANGUAGES.contains(&lang) {
-        return Err(CliError::Usage(format!(
-            "--lang {lang}: dossiers are written in {}",
-            LANGUAGES.join(" or ")
-        )));
+    let is_id = |c: char| c.is_ascii_hexdigit() || c == '-';
+    if args.alert.is_empty() || !args.alert.chars().all(is_id) {
+        return Err(CliError::Usage(format!("`{}` is no alert's id", args.alert)));
     }
     let format = match args.format {
         DossierFormat::Json => "json",
@@ -40,6 +38,13 @@ pub async fn run(args: &DossierArgs) -> Result<(), CliError> {
             text
         }
         Err(_) => {
+            // Opening a store makes one where there is none; here that would only hide a wrong path.
+            if !config.store.dir.join("vigie.db").exists() {
+                let dir = config.store.dir.display();
+                let what =
+                    format!("{dir} holds no store: `vigie run` has never run with this config");
+                return Err(CliError::Runtime(what));
+            }
             let store = Store::open(&config.store.dir)
                 .await
                 .map_err(|e| CliError::Runtime(e.to_string()))?;
@@ -49,9 +54,17 @@ pub async fn run(args: &DossierArgs) -> Result<(), CliError> {
         }
     };
     match &args.output {
-        Some(path) => std::fs::write(path, text)
-            .map_err(|e| CliError::Runtime(format!("{}: {e}", path.display())))?,
-        None => writeln!(std::io::stdout(), "{text}")?,
+        Some(path) => {
+            save(path, &text).map_err(|e| CliError::Runtime(format!("{}: {e}", path.display())))
+        }
+        None => say(text),
     }
-    Ok(())
+}
+
+/// Only its owner may read it: a dossier is about people.
+fn save(path: &Path, text: &str) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())
 }

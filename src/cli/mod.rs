@@ -21,6 +21,7 @@ mod setup;
 mod shard;
 mod sink;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -76,6 +77,7 @@ impl From<daemon::DaemonError> for CliError {
     fn from(error: daemon::DaemonError) -> Self {
         match error {
             daemon::DaemonError::Setup(error) => error.into(),
+            daemon::DaemonError::Credential(error) => CliError::Usage(error.to_string()),
             other => CliError::Runtime(other.to_string()),
         }
     }
@@ -101,23 +103,39 @@ impl From<replay::ReplayError> for CliError {
 
 impl From<std::io::Error> for CliError {
     fn from(error: std::io::Error) -> Self {
-        CliError::Runtime(error.to_string())
+        match error.kind() {
+            // Whoever read the output has seen enough (`vigie replay … | head`): no failure.
+            std::io::ErrorKind::BrokenPipe => CliError::Silent(0),
+            _ => CliError::Runtime(error.to_string()),
+        }
     }
+}
+
+/// One line of output, at once.
+fn say(line: impl std::fmt::Display) -> Result<(), CliError> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}")?;
+    Ok(out.flush()?)
+}
+
+/// One line for people, beside the output. Whether anybody reads it changes nothing.
+fn tell(line: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
 /// Runs the command line. Exit codes: 0 ok, 1 runtime failure, 2 bad usage or bad config.
 pub fn main() -> ExitCode {
     // The one TLS provider of the whole process; a second call finds it installed.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let Some(command) = Cli::parse().command else {
-        println!("{WELCOME}");
-        return ExitCode::SUCCESS;
+    let outcome = match Cli::parse().command {
+        Some(command) => run(command),
+        None => say(WELCOME),
     };
-    match run(command) {
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(CliError::Silent(code)) => ExitCode::from(code),
         Err(error) => {
-            eprintln!("{}", error.to_string().trim_end());
+            tell(error.to_string().trim_end());
             match error {
                 CliError::Config(_) | CliError::Usage(_) => ExitCode::from(2),
                 _ => ExitCode::FAILURE,
@@ -131,11 +149,11 @@ fn run(command: Verb) -> Result<(), CliError> {
         Verb::Run(config) => {
             // A log that cannot be set up must not keep the daemon from watching.
             if let Err(error) = logging::init(LogFormat::Auto) {
-                eprintln!("logging: {error}");
+                tell(format_args!("logging: {error}"));
             }
             runtime()?.block_on(daemon::run(&config.config))?;
         }
-        Verb::Check { config, json } => check::run(&config.config, json)?,
+        Verb::Check { config, json, verbose } => check::run(&config.config, json, verbose)?,
         Verb::Demo(args) => {
             let options = demo::DemoOptions {
                 scenario: args.scenario,
@@ -162,7 +180,7 @@ fn run(command: Verb) -> Result<(), CliError> {
         Verb::Bench { names, json, config } => {
             bench::run(&names, json, &config.config).map_err(CliError::Runtime)?;
         }
-        Verb::Schema { of } => schema::run(of)?,
+        Verb::Schema { of, .. } => schema::run(of)?,
         Verb::Sink { what: SinkWhat::Test { name, config } } => {
             runtime()?.block_on(sink::test(&name, &config.config))?;
         }
@@ -179,13 +197,17 @@ fn replay_command(args: &ReplayArgs) -> Result<(), CliError> {
     let config = setup::config(&args.config.config)?;
     let threads = args.threads.unwrap_or(config.models.threads).max(1);
     let mut alerts = 0u64;
+    let mut written = Ok(());
     let counts = replay::replay(&args.recordings, &config, threads, &mut |change| {
         alerts += 1;
         let line =
             if args.json { replay::json_line(change, &config) } else { replay::line(change) };
-        println!("{line}");
+        if written.is_ok() {
+            written = say(line);
+        }
     })?;
-    eprintln!(
+    written?;
+    tell(format_args!(
         "{} events, {} looks, {} repeats, {} unreadable lines, {} to {}; {alerts} alert messages",
         counts.events,
         counts.looks,
@@ -193,9 +215,9 @@ fn replay_command(args: &ReplayArgs) -> Result<(), CliError> {
         counts.unreadable,
         counts.first.map(|at| at.to_string()).unwrap_or_default(),
         counts.last.map(|at| at.to_string()).unwrap_or_default(),
-    );
+    ));
     for (channel, level) in &counts.highest {
-        eprintln!("  {channel}: {level} at the highest");
+        tell(format_args!("  {channel}: {level} at the highest"));
     }
     Ok(())
 }
@@ -204,12 +226,11 @@ async fn decide(args: DecideArgs, kind: DecisionKind) -> Result<(), CliError> {
     let config = setup::config(&args.config.config)?;
     let act = control::Act { by: args.by, why: args.why };
     let alert = control::act(&config, &args.alert, kind, &act).await?;
-    println!(
+    say(format_args!(
         "alert {} on {} is {}, revision {}",
         alert.id,
         alert.channel,
         alert.state.name(),
         alert.revision
-    );
-    Ok(())
+    ))
 }

@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
-use super::CliError;
 use super::args::SchemaOf;
+use super::{CliError, say};
 use crate::config::Config;
 use crate::event::SIGNALS;
 
@@ -12,8 +12,7 @@ const EVENT: &str = include_str!("schema/event.json");
 const ALERT: &str = include_str!("schema/alert.json");
 
 pub fn run(of: SchemaOf) -> Result<(), CliError> {
-    println!("{:#}", schema(of));
-    Ok(())
+    say(format_args!("{:#}", schema(of)))
 }
 
 fn schema(of: SchemaOf) -> Value {

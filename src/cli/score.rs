@@ -1,47 +1,60 @@
-//! `vigie score`: texts, pictures or signals through the models, as the daemon scores them; every line names the model
-//! and its version, so that a figure can be repeated.
+//! `vigie score`: texts, pictures or signals through the models, as the daemon scores them. JSON lines come in and go
+//! out in the same order; every line of scores names the model and its version, so that a figure can be repeated.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+mod frames;
 
-use bytes::Bytes;
+use std::io::{BufRead, BufReader, IsTerminal, Read, Write};
+use std::path::Path;
+
 use indicatif::{ProgressBar, ProgressStyle};
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::{CliError, setup};
-use crate::event::{CHAT_LABELS, FRAME_LABELS, Scores, Signal, Signals};
-use crate::model::{Escalation, Manifest, Message, MessageScores, ModelKind, Scorer, escalation};
+use crate::event::{CHAT_LABELS, Scores, Signal, Signals};
+use crate::model::{Escalation, Manifest, Message, ModelKind, Scorer, escalation as model};
+
+pub use frames::frames;
 
 /// Lines scored together.
 const BATCH: usize = 256;
-/// Pictures of a look.
-const LOOK: usize = 8;
+/// A longer line is read over and told as an error.
+const LONGEST: u64 = 8 << 20;
 
-#[derive(Deserialize)]
-struct Line {
-    text: String,
-    #[serde(default)]
-    paid: bool,
-    #[serde(default)]
-    category: Option<String>,
-}
+/// Labels and their probabilities, as one JSON object; written as the `f32` they are, without digits that say nothing.
+struct Labelled(Vec<(&'static str, f32)>);
 
-fn input(file: Option<&Path>) -> Result<Box<dyn BufRead>, CliError> {
-    match file {
-        None => Ok(Box::new(BufReader::new(std::io::stdin()))),
-        Some(path) if path == Path::new("-") => Ok(Box::new(BufReader::new(std::io::stdin()))),
-        Some(path) => {
-            let file = std::fs::File::open(path)
-                .map_err(|e| CliError::Usage(format!("{}: {e}", path.display())))?;
-            Ok(Box::new(BufReader::new(file)))
-        }
+impl Serialize for Labelled {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        let mut map = s.serialize_map(Some(self.0.len()))?;
+        self.0.iter().try_for_each(|(label, p)| map.serialize_entry(label, p))?;
+        map.end()
     }
 }
 
-/// A counter on a terminal; nothing elsewhere.
+fn chat_scores(scores: &Scores) -> Labelled {
+    Labelled(CHAT_LABELS.iter().filter_map(|l| Some((l.name(), scores.chat(*l)?))).collect())
+}
+
+/// What stands in the place of a line that could not be read.
+#[derive(Serialize)]
+struct BadLine {
+    error: String,
+    /// From 1.
+    line: u64,
+}
+
+fn told(manifest: &Manifest, kind: ModelKind, what: &str) -> Result<String, CliError> {
+    let model = manifest.of_kind(kind).next();
+    let none = || CliError::Usage(format!("the manifest has no model of {what}"));
+    model.map(|model| model.told()).ok_or_else(none)
+}
+
+/// A counter on a terminal that does not show the output as well; nothing elsewhere.
 fn progress(what: &'static str) -> ProgressBar {
+    if std::io::stdout().is_terminal() {
+        return ProgressBar::hidden();
+    }
     let bar = ProgressBar::new_spinner();
     // The template is a constant of ours.
     if let Ok(style) = ProgressStyle::with_template("{spinner} {human_pos} {msg}, {per_sec}") {
@@ -51,258 +64,215 @@ fn progress(what: &'static str) -> ProgressBar {
     bar
 }
 
-fn told(manifest: &Manifest, kind: ModelKind) -> Result<String, CliError> {
-    let model = manifest.of_kind(kind).next();
-    model
-        .map(|model| model.told())
-        .ok_or_else(|| CliError::Runtime("the manifest has no such model".into()))
+/// One object a line.
+fn write_line(out: &mut impl Write, object: &impl Serialize) -> Result<(), CliError> {
+    // Our objects have strings for keys; what can fail is the output.
+    serde_json::to_writer(&mut *out, object).map_err(std::io::Error::from)?;
+    Ok(out.write_all(b"\n")?)
 }
 
-fn chat_scores(scores: &Scores) -> Map<String, Value> {
-    CHAT_LABELS
-        .iter()
-        .filter_map(|l| Some((l.name().to_owned(), json!(scores.chat(*l)?))))
-        .collect()
+/// Lines that were given, with their numbers.
+struct Lines {
+    reader: BufReader<Box<dyn Read>>,
+    number: u64,
 }
 
-fn frame_scores(scores: &Scores) -> Map<String, Value> {
-    FRAME_LABELS
-        .iter()
-        .filter_map(|l| Some((l.name().to_owned(), json!(scores.frame(*l)?))))
-        .collect()
+impl Lines {
+    fn open(file: Option<&Path>) -> Result<Self, CliError> {
+        let read: Box<dyn Read> = match file.filter(|path| *path != Path::new("-")) {
+            None => Box::new(std::io::stdin()),
+            Some(path) => {
+                let opened = std::fs::File::open(path);
+                Box::new(opened.map_err(|e| CliError::Usage(format!("{}: {e}", path.display())))?)
+            }
+        };
+        Ok(Self { reader: BufReader::with_capacity(1 << 16, read), number: 0 })
+    }
+
+    /// The next line that is not blank; `None` at the end; an error in it where it is too long.
+    fn next(&mut self) -> Result<Option<Result<Vec<u8>, String>>, CliError> {
+        loop {
+            let mut line = Vec::new();
+            if (&mut self.reader).take(LONGEST).read_until(b'\n', &mut line)? == 0 {
+                return Ok(None);
+            }
+            self.number += 1;
+            if line.len() as u64 == LONGEST && line.last() != Some(&b'\n') {
+                self.reader.skip_until(b'\n')?;
+                return Ok(Some(Err(format!("longer than {} MiB", LONGEST >> 20))));
+            }
+            if !line.iter().all(u8::is_ascii_whitespace) {
+                return Ok(Some(Ok(line)));
+            }
+        }
+    }
+
+    /// Whether the next line is here already; if not, whoever writes it may be waiting for an answer.
+    fn waits(&self) -> bool {
+        self.reader.buffer().contains(&b'\n')
+    }
 }
 
-/// JSON lines in, JSON lines out, in order. A line that cannot be read gives an error object; exit 1 at the end.
+/// Exit 1 where lines could not be read.
+fn outcome(bad: u64, all: u64) -> Result<(), CliError> {
+    match bad {
+        0 => Ok(()),
+        _ => Err(CliError::Runtime(format!("{bad} of {all} lines could not be read"))),
+    }
+}
+
+/// A message as it is given. `language` is accepted and decides nothing.
+#[derive(Deserialize)]
+struct Given {
+    text: String,
+    #[serde(default)]
+    paid: Option<bool>,
+    #[serde(default)]
+    category: Option<String>,
+    #[serde(default, rename = "language")]
+    _language: Option<String>,
+}
+
+/// A message's scores.
+#[derive(Serialize)]
+struct Told<'a> {
+    scores: Labelled,
+    /// Under a setting that excuses: what they would be without the excuse.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unknown: Option<Labelled>,
+    model: &'a str,
+}
+
+/// Messages in, scores out. A line that cannot be read gives an error object; exit 1 at the end.
 pub fn chat(file: Option<&Path>, config: &Path) -> Result<(), CliError> {
     let config = setup::config(config)?;
+    let mut lines = Lines::open(file)?;
     let manifest = setup::models(&config)?;
-    let model = told(&manifest, ModelKind::Text)?;
+    let name = told(&manifest, ModelKind::Text, "messages")?;
     let mut scorer = Scorer::open(&manifest)?;
     let bar = progress("messages");
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    let mut batch: Vec<Result<Message, String>> = Vec::new();
-    let mut bad = 0;
-    let mut flush =
-        |batch: &mut Vec<Result<Message, String>>, bad: &mut u64| -> Result<(), CliError> {
-            let messages: Vec<Message> =
-                batch.iter().filter_map(|line| line.as_ref().ok().cloned()).collect();
-            let mut scores = scorer.messages(&messages)?.into_iter();
-            for line in batch.drain(..) {
-                let object = match line {
-                    Err(problem) => {
-                        *bad += 1;
-                        json!({ "error": problem })
-                    }
-                    Ok(_) => {
-                        // One set of scores a message that could be read.
-                        let MessageScores { own, plain } = scores.next().unwrap_or_default();
-                        let mut object = json!({ "scores": chat_scores(&own), "model": model });
-                        if let Some(plain) = plain {
-                            object["unknown"] = Value::Object(chat_scores(&plain));
-                        }
-                        object
-                    }
-                };
-                writeln!(out, "{object}")?;
-                bar.inc(1);
-            }
-            out.flush()?;
-            Ok(())
-        };
-    for (number, line) in input(file)?.split(b'\n').enumerate() {
-        let line = line?;
-        if line.iter().all(u8::is_ascii_whitespace) {
-            continue;
+    let (mut bad, mut all) = (0, 0);
+    let mut ended = false;
+    while !ended {
+        let mut batch: Vec<Result<Message, BadLine>> = Vec::new();
+        while batch.len() < BATCH && (batch.is_empty() || lines.waits()) {
+            let Some(line) = lines.next()? else {
+                ended = true;
+                break;
+            };
+            let read = line.and_then(|line| {
+                serde_json::from_slice::<Given>(&line)
+                    .map_err(|error| format!("expected {{\"text\": …}}: {error}"))
+            });
+            batch.push(match read {
+                Ok(given) => Ok(Message {
+                    text: given.text.into(),
+                    paid: given.paid.unwrap_or(false),
+                    setting: given
+                        .category
+                        .map(|category| config.categories.setting(&category))
+                        .unwrap_or_default(),
+                }),
+                Err(error) => Err(BadLine { error, line: lines.number }),
+            });
         }
-        batch.push(match serde_json::from_slice::<Line>(&line) {
-            Ok(line) => Ok(Message {
-                text: line.text.into(),
-                paid: line.paid,
-                setting: line.category.map(|c| config.categories.setting(&c)).unwrap_or_default(),
-            }),
-            Err(error) => Err(format!("line {}: expected {{\"text\": …}} ({error})", number + 1)),
-        });
-        if batch.len() == BATCH {
-            flush(&mut batch, &mut bad)?;
-        }
-    }
-    flush(&mut batch, &mut bad)?;
-    if bad > 0 { Err(CliError::Runtime(format!("{bad} lines could not be read"))) } else { Ok(()) }
-}
-
-/// JSON lines of signals in, probabilities out.
-pub fn escalation(file: Option<&Path>, config: &Path) -> Result<(), CliError> {
-    let config = setup::config(config)?;
-    let manifest = setup::models(&config)?;
-    let Some(mut model) = Escalation::open(&manifest)? else {
-        return Err(CliError::Runtime("the manifest has no tabular model".into()));
-    };
-    let mut out = std::io::stdout().lock();
-    let mut bad = 0;
-    for (number, line) in input(file)?.lines().enumerate() {
-        let line = line?;
-        if line.trim().is_empty() {
-            continue;
-        }
-        let object = match signals(&line) {
-            Ok(signals) => {
-                let p = model.run(&[signals])?[0];
-                Value::Object(
-                    escalation::OUTPUTS
-                        .iter()
-                        .zip(p)
-                        .map(|(n, p)| ((*n).to_owned(), json!(p)))
-                        .collect(),
-                )
-            }
-            Err(problem) => {
-                bad += 1;
-                json!({ "error": format!("line {}: {problem}", number + 1) })
-            }
-        };
-        writeln!(out, "{object}")?;
-    }
-    if bad > 0 { Err(CliError::Runtime(format!("{bad} lines could not be read"))) } else { Ok(()) }
-}
-
-fn signals(line: &str) -> Result<Signals, String> {
-    let told: std::collections::BTreeMap<String, f64> =
-        serde_json::from_str(line).map_err(|e| format!("expected signal name → number ({e})"))?;
-    let mut out = Signals::default();
-    for (name, value) in told {
-        let signal = Signal::from_name(&name)
-            .ok_or_else(|| format!("`{name}` is no signal; `vigie schema signals` lists them"))?;
-        out.set(signal, value);
-    }
-    Ok(out)
-}
-
-/// Looks of eight pictures out of files, folders and videos.
-pub fn frames(paths: &[PathBuf], fps: f64, clip: bool, config: &Path) -> Result<(), CliError> {
-    if !(fps > 0.0 && fps <= 60.0) {
-        return Err(CliError::Usage(format!("--fps {fps}: give a number above 0, at most 60")));
-    }
-    let config = setup::config(config)?;
-    let manifest = setup::models(&config)?;
-    let model = told(&manifest, ModelKind::Image)?;
-    let mut scorer = Scorer::open(&manifest)?;
-    let bar = progress("looks");
-    let mut out = std::io::stdout().lock();
-    let mut bad = 0;
-    for path in paths {
-        let looks = match looks_of(path, fps) {
-            Ok(looks) => looks,
-            Err(problem) => {
-                bad += 1;
-                writeln!(out, "{}", json!({ "path": path, "error": problem }))?;
-                continue;
-            }
-        };
-        let mut highest = Scores::default();
-        for (name, at, pictures) in looks {
-            let looked = scorer.look(&pictures)?;
-            if let Some(problem) = looked.problems.first() {
-                bad += 1;
-                writeln!(
-                    out,
-                    "{}",
-                    json!({ "path": name, "at": at, "error": problem.to_string() })
-                )?;
-                continue;
-            }
-            highest = highest.max(looked.scores);
-            if !clip {
-                let scores = frame_scores(&looked.scores);
-                let line = json!({ "path": name, "at": at, "scores": scores, "motion": looked.motion, "model": model });
-                writeln!(out, "{line}")?;
+        let messages: Vec<Message> = batch.iter().flatten().cloned().collect();
+        let mut scores = scorer.messages(&messages)?.into_iter();
+        for line in batch {
+            all += 1;
+            match line {
+                Err(error) => {
+                    bad += 1;
+                    write_line(&mut out, &error)?;
+                }
+                Ok(_) => {
+                    // The scorer gives one set of scores a message.
+                    let scores = scores.next().unwrap_or_default();
+                    let (own, plain) = (chat_scores(&scores.own), scores.plain.as_ref());
+                    let unknown = plain.map(chat_scores);
+                    write_line(&mut out, &Told { scores: own, unknown, model: &name })?;
+                }
             }
             bar.inc(1);
         }
-        if clip {
-            writeln!(
-                out,
-                "{}",
-                json!({ "path": path, "scores": frame_scores(&highest), "model": model })
-            )?;
+        out.flush()?;
+    }
+    bar.finish_and_clear();
+    outcome(bad, all)
+}
+
+/// Signals in, probabilities out; errors as in [`chat`].
+pub fn escalation(file: Option<&Path>, config: &Path) -> Result<(), CliError> {
+    let config = setup::config(config)?;
+    let mut lines = Lines::open(file)?;
+    let manifest = setup::models(&config)?;
+    let Some(mut escalation) = Escalation::open(&manifest)? else {
+        return Err(CliError::Usage("the manifest has no model of signals".into()));
+    };
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let (mut bad, mut all) = (0, 0);
+    while let Some(line) = lines.next()? {
+        all += 1;
+        match line.and_then(|line| signals(&line)) {
+            Ok(signals) => {
+                // One row in, one row out.
+                let p = escalation.run(&[signals])?.pop().unwrap_or_default();
+                write_line(&mut out, &Labelled(model::OUTPUTS.into_iter().zip(p).collect()))?;
+            }
+            Err(error) => {
+                bad += 1;
+                write_line(&mut out, &BadLine { error, line: lines.number })?;
+            }
+        }
+        if !lines.waits() {
+            out.flush()?;
         }
     }
-    if bad > 0 {
-        Err(CliError::Runtime(format!("{bad} pictures or paths could not be read")))
-    } else {
-        Ok(())
-    }
+    out.flush()?;
+    outcome(bad, all)
 }
 
-type Looks = Vec<(PathBuf, f64, Vec<Bytes>)>;
-
-fn looks_of(path: &Path, fps: f64) -> Result<Looks, String> {
-    let is_picture = |p: &Path| {
-        p.extension()
-            .is_some_and(|e| e.eq_ignore_ascii_case("jpg") || e.eq_ignore_ascii_case("jpeg"))
-    };
-    let read = |p: &Path| std::fs::read(p).map(Bytes::from).map_err(|e| e.to_string());
-    if path.is_dir() {
-        let mut files: Vec<PathBuf> = std::fs::read_dir(path)
-            .map_err(|e| e.to_string())?
-            .filter_map(|entry| Some(entry.ok()?.path()))
-            .filter(|p| is_picture(p))
-            .collect();
-        files.sort();
-        return files.into_iter().map(|p| Ok((p.clone(), 0.0, vec![read(&p)?]))).collect();
-    }
-    if is_picture(path) {
-        return Ok(vec![(path.to_owned(), 0.0, vec![read(path)?])]);
-    }
-    let pictures = video(path, fps)?;
-    let chunks = pictures.chunks(LOOK).enumerate();
-    Ok(chunks.map(|(i, c)| (path.to_owned(), (i * LOOK) as f64 / fps, c.to_vec())).collect())
-}
-
-/// JPEG pictures of a video at `fps`, by ffmpeg: `$VIGIE_FFMPEG`, else the one on the path.
-fn video(path: &Path, fps: f64) -> Result<Vec<Bytes>, String> {
-    if !path.is_file() {
-        return Err("there is no such file".into());
-    }
-    let ffmpeg = std::env::var_os("VIGIE_FFMPEG").unwrap_or_else(|| "ffmpeg".into());
-    let mut child = Command::new(&ffmpeg)
-        .args(["-v", "error", "-nostdin", "-i"])
-        .arg(path)
-        .args([
-            "-vf",
-            &format!("fps={fps},scale='min(640,iw)':-2"),
-            "-f",
-            "mjpeg",
-            "-q:v",
-            "3",
-            "-",
-        ])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(|e| {
-            format!("ffmpeg cannot be started ({e}); install it, or set VIGIE_FFMPEG to its path")
-        })?;
-    let mut bytes = Vec::new();
-    if let Some(mut stdout) = child.stdout.take() {
-        stdout.read_to_end(&mut bytes).map_err(|e| e.to_string())?;
-    }
-    let status = child.wait().map_err(|e| e.to_string())?;
-    if !status.success() && bytes.is_empty() {
-        return Err("ffmpeg finds no picture in it".into());
-    }
-    let bytes = Bytes::from(bytes);
-    let mut out = Vec::new();
-    let mut start = None;
-    for at in 0..bytes.len().saturating_sub(1) {
-        match (bytes[at], bytes[at + 1], start) {
-            (0xff, 0xd8, None) => start = Some(at),
-            (0xff, 0xd9, Some(from)) => {
-                out.push(bytes.slice(from..at + 2));
-                start = None;
-            }
-            _ => {}
+/// `null` is a signal without a value.
+fn signals(line: &[u8]) -> Result<Signals, String> {
+    let given: std::collections::BTreeMap<String, Option<f64>> = serde_json::from_slice(line)
+        .map_err(|error| format!("expected {{\"signal name\": number, …}}: {error}"))?;
+    let mut out = Signals::default();
+    for (name, value) in given {
+        let signal = Signal::from_name(&name)
+            .ok_or_else(|| format!("`{name}` is no signal; `vigie schema signals` lists them"))?;
+        if let Some(value) = value {
+            out.set(signal, value);
         }
     }
     Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_numbered_as_in_the_file_and_too_long_ones_do_not_stop_the_rest() {
+        let text = format!("a\n\n{}\nb", "x".repeat(LONGEST as usize + 10));
+        let read: Box<dyn Read> = Box::new(std::io::Cursor::new(text.into_bytes()));
+        let mut lines = Lines { reader: BufReader::new(read), number: 0 };
+        assert_eq!(lines.next().unwrap(), Some(Ok(b"a\n".to_vec())));
+        assert!(matches!(lines.next().unwrap(), Some(Err(_))));
+        assert_eq!(lines.number, 3);
+        assert_eq!(lines.next().unwrap(), Some(Ok(b"b".to_vec())));
+        assert_eq!((lines.number, lines.next().unwrap()), (4, None));
+    }
+
+    #[test]
+    fn signals_are_read_by_name_and_null_is_no_value() {
+        let given =
+            br#"{"money.acts.10m": 3, "chat_distress_60s": 2.5, "picture.motion.60s": null}"#;
+        let read = signals(given).unwrap();
+        assert_eq!(read.get(Signal::MoneyActs10m), Some(3.0));
+        assert_eq!(read.get(Signal::ChatDistress60s), Some(2.5));
+        assert_eq!(read.get(Signal::PictureMotion60s), None);
+        assert!(signals(br#"{"money.acts": 3}"#).unwrap_err().contains("money.acts"));
+        assert!(signals(b"[1]").is_err());
+    }
 }

@@ -176,13 +176,35 @@ pub enum SetupError {
     Model(#[from] ModelError),
 }
 
-/// A model's error as a problem of the config, at `[models]`.
+/// A model's error as a problem of the config, at the key of `[models]` that it is about.
 pub fn model_problem(config: &Config, error: &ModelError) -> Problem {
-    config.origin.position("models.manifest").problem(
-        error.to_string(),
-        "models that fit their manifest",
-        "restore the models folder, or correct [models]",
-    )
+    let (key, what, expected, mend) = match error {
+        ModelError::Manifest { path, what, mend } => (
+            "manifest",
+            format!("{}: {what}", path.display()),
+            "a manifest of models",
+            mend.clone(),
+        ),
+        ModelError::Model { model, what, mend } => (
+            "manifest",
+            format!("model `{model}`: {what}"),
+            "models that fit their manifest",
+            mend.clone(),
+        ),
+        ModelError::Runtime { looked, mend } => (
+            "runtime",
+            format!("ONNX Runtime was not found; looked at {}", looked.join(", ")),
+            "the library of ONNX Runtime",
+            mend.clone(),
+        ),
+        ModelError::Run { .. } => (
+            "manifest",
+            error.to_string(),
+            "models that run",
+            "restore the models folder".to_owned(),
+        ),
+    };
+    config.origin.position(&format!("models.{key}")).problem(what, expected, mend)
 }
 
 /// The outputs of the escalation model as risk knows them.

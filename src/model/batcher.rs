@@ -1,7 +1,7 @@
 //! The micro-batcher: one bounded queue for messages and one for looks, in front of a few threads that each hold
 //! their own sessions. A batch is taken when it is worth it (by cost) or its oldest entry has waited long enough;
 //! entries that nobody waits for any more are skipped. A thread that prefers looks and one that prefers messages
-//! keep either kind from waiting behind the other.
+//! keep either kind from waiting behind the other; a thread that is alone takes whatever has waited longer.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -111,6 +111,24 @@ pub struct Inference {
     threads: Vec<JoinHandle<()>>,
 }
 
+/// What a thread takes when a batch of messages and a look are both there.
+#[derive(Clone, Copy)]
+enum First {
+    Messages,
+    Looks,
+    /// A thread that is alone: whatever has waited longer, so that a flood of one kind cannot starve the other.
+    Oldest,
+}
+
+impl Queues {
+    fn look_is_older(&self) -> bool {
+        match (self.looks.front(), self.messages.front()) {
+            (Some(look), Some(message)) => look.since <= message.since,
+            (look, _) => look.is_some(),
+        }
+    }
+}
+
 enum Batch {
     Messages(Vec<Entry<Message, MessageScores>>),
     Look(Entry<LookJob, Looked>),
@@ -130,10 +148,14 @@ impl Inference {
         let mut threads = Vec::with_capacity(count);
         for (place, scorer) in scorers.into_iter().enumerate() {
             let shared = shared.clone();
-            let prefers_looks = place % 2 == 1;
+            let first = match (count, place % 2) {
+                (1, _) => First::Oldest,
+                (_, 1) => First::Looks,
+                _ => First::Messages,
+            };
             let thread = std::thread::Builder::new()
                 .name(format!("inference-{place}"))
-                .spawn(move || work(&shared, scorer, prefers_looks))
+                .spawn(move || work(&shared, scorer, first))
                 .map_err(|e| ModelError::Run { model: "all".into(), what: e.to_string() })?;
             threads.push(thread);
         }
@@ -190,8 +212,8 @@ impl Drop for Inference {
     }
 }
 
-fn work(shared: &Shared, mut scorer: Scorer, prefers_looks: bool) {
-    while let Some(batch) = next(shared, prefers_looks) {
+fn work(shared: &Shared, mut scorer: Scorer, first: First) {
+    while let Some(batch) = next(shared, first) {
         let began = Instant::now();
         match batch {
             Batch::Messages(mut entries) => {
@@ -242,11 +264,16 @@ fn take(message: &mut Message) -> Message {
 }
 
 /// Waits for work; `None` once stopped and empty.
-fn next(shared: &Shared, prefers_looks: bool) -> Option<Batch> {
+fn next(shared: &Shared, first: First) -> Option<Batch> {
     let mut queues = shared.queues.lock();
     loop {
         let worth = messages_worth(&queues, &shared.options);
-        let look_first = prefers_looks || worth.is_some_and(|wait| wait > Duration::ZERO);
+        let look_first = worth.is_some_and(|wait| wait > Duration::ZERO)
+            || match first {
+                First::Messages => false,
+                First::Looks => true,
+                First::Oldest => queues.look_is_older(),
+            };
         if look_first && let Some(look) = queues.looks.pop_front() {
             return Some(Batch::Look(look));
         }

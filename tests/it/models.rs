@@ -156,6 +156,15 @@ impl<T> Scored<T> for Gate {
     }
 }
 
+/// Writes down in which order the answers came.
+struct Note(Arc<std::sync::Mutex<Vec<&'static str>>>, &'static str);
+
+impl<T> Scored<T> for Note {
+    fn done(self: Box<Self>, _result: Result<T, Unscored>) {
+        self.0.lock().unwrap().push(self.1);
+    }
+}
+
 fn answers<T>(receiver: mpsc::Receiver<(usize, Result<T, Unscored>)>, count: usize) -> Vec<T> {
     let mut out: Vec<Option<T>> = (0..count).map(|_| None).collect();
     for _ in 0..count {
@@ -677,6 +686,33 @@ fn a_full_queue_gives_work_back_skips_what_nobody_wants_and_drains_when_dropped(
     assert_eq!(look_receiver.try_iter().filter(|(_, result)| result.is_ok()).count(), 1);
     assert_eq!(counts.messages.load(Ordering::SeqCst), 3, "two gone messages were skipped");
     assert_eq!(counts.looks.load(Ordering::SeqCst), 1, "the gone look was skipped");
+}
+
+#[test]
+fn on_a_single_thread_neither_kind_starves_the_other() {
+    let Some(manifest) = shipped() else { return };
+    let inference = Inference::start(&manifest, options(1), Arc::new(())).unwrap();
+    let (reached, waits) = mpsc::channel();
+    let (go, held) = mpsc::channel();
+    let chat = messages(64 * 3, 51);
+    assert!(inference.message(chat[0].clone(), Box::new(Gate(reached, held))).is_ok());
+    waits.recv_timeout(Duration::from_secs(60)).unwrap();
+    // A full batch, a look, two full batches: answered in this order.
+    let order = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let noted = |what: &'static str| Note(order.clone(), what);
+    chat[..64].iter().for_each(|m| {
+        assert!(inference.message(m.clone(), Box::new(noted("before"))).is_ok());
+    });
+    let job = LookJob { pictures: vec![fixture_picture("blocks.jpg")] };
+    assert!(inference.look(job, Box::new(noted("look"))).is_ok());
+    chat[64..].iter().for_each(|m| {
+        assert!(inference.message(m.clone(), Box::new(noted("after"))).is_ok());
+    });
+    go.send(()).unwrap();
+    drop(inference);
+    let order = order.lock().unwrap();
+    assert_eq!(order.len(), 64 * 3 + 1);
+    assert_eq!(order.iter().position(|what| *what == "look"), Some(64));
 }
 
 #[test]

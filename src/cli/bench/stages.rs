@@ -13,7 +13,8 @@ use super::{Baseline, Bench, Case, Goal, in_turn, material, micros, timed};
 use crate::channel::Channel;
 use crate::cli::setup;
 use crate::event::{
-    ChannelId, Consumed, FeedItem, Fuel, Keyer, Rates, Scores, Signals, Timestamp, decode as read,
+    ChannelId, Consumed, Event, FeedItem, Fuel, Keyer, Rates, Scores, Signals, Timestamp,
+    decode as read,
 };
 use crate::feed::{Dedupe, WINDOW};
 use crate::model::{Door, Escalation, Preprocess, Ready, text};
@@ -54,24 +55,49 @@ impl Way {
             return false;
         }
         self.door.admit(event, &mut self.ready);
-        for ready in self.ready.drain(..) {
-            let Ready::Event { admitted, message } = ready else { continue };
-            let channel = admitted.event.channel.clone();
-            let at = admitted.event.at;
-            let plain = message.filter(|m| m.setting.excuses()).map(|_| *scores);
-            let fuel = Fuel::Event {
-                event: admitted.event,
-                stamp: admitted.stamp,
-                scores: *scores,
-                plain,
-                unscored: None,
-            };
-            let entry = Consumed { channel, at, fuel };
+        for entry in self.ready.drain(..).filter_map(|ready| consumed(ready, scores)) {
             let known = self.channels.entry_ref(&entry.channel).or_default();
             std::hint::black_box(known.consume(&entry, LATE_MS));
         }
         true
     }
+}
+
+impl Way {
+    /// Dedupe, door and channel one after the other over the same events, once: where the time goes.
+    fn stages(&mut self, lines: &[String], scores: &[Scores]) -> [Duration; 3] {
+        let mut events: Vec<Event> = Vec::with_capacity(lines.len());
+        events.extend(lines.iter().filter_map(|line| match read(line, &self.keyer) {
+            Ok(FeedItem::Event(event)) => Some(event),
+            _ => None,
+        }));
+        let dedupe = timed(|| events.retain(|event| self.dedupe.admit(0, event)));
+        let mut ready = Vec::with_capacity(events.len());
+        let door = timed(|| events.into_iter().for_each(|e| self.door.admit(e, &mut ready)));
+        let entries = ready.into_iter().zip(scores);
+        let entries: Vec<Consumed> = entries.filter_map(|(r, s)| consumed(r, s)).collect();
+        let channel = timed(|| {
+            for entry in &entries {
+                let known = self.channels.entry_ref(&entry.channel).or_default();
+                std::hint::black_box(known.consume(entry, LATE_MS));
+            }
+        });
+        [dedupe, door, channel]
+    }
+}
+
+/// What a channel is given of what came through the door.
+fn consumed(ready: Ready, scores: &Scores) -> Option<Consumed> {
+    let Ready::Event { admitted, message } = ready else { return None };
+    let (channel, at) = (admitted.event.channel.clone(), admitted.event.at);
+    let fuel = Fuel::Event {
+        event: admitted.event,
+        stamp: admitted.stamp,
+        scores: *scores,
+        plain: message.filter(|message| message.setting.excuses()).map(|_| *scores),
+        unscored: None,
+    };
+    Some(Consumed { channel, at, fuel })
 }
 
 /// The fields of the flat wire format, read into a struct and nothing more.
@@ -146,29 +172,34 @@ pub fn decode(bench: &mut Bench) {
             }
         }));
     }
-    let mut case =
-        |what: String, mine: &[Duration], beside: &str, theirs: &[Duration], goal: bool| {
-            let micros = micros(mine, EVENTS);
-            let goal = goal.then(|| Goal {
-                what: "at most 3 µs an event on one core".into(),
-                met: micros.median <= 3.0 && lost == 0,
-            });
-            bench.cases.push(Case {
-                bench: "decode",
-                what,
-                unit: "event",
-                items: EVENTS,
-                rounds: ROUNDS,
-                micros,
-                baseline: Some(Baseline::of(beside, EVENTS, mine, theirs)),
-                goal,
-            });
-        };
-    let way = format!("decode + dedupe + channel, {CHANNELS} channels");
-    let (plain, value) = ("serde_json into a plain struct", "serde_json::Value");
-    case(way.clone(), &all, value, &values, true);
-    case(way, &all, plain, &structs, false);
-    case("decode alone (with the user's key)".into(), &reads, plain, &structs, false);
+    let stages = way.stages(&material::lines(EVENTS, CHANNELS, first), &scores);
+    let mut case = |what: &str, mine: &[Duration], beside: &[(&str, &[Duration])]| {
+        let micros = micros(mine, EVENTS);
+        let goal = (beside.len() > 1).then(|| Goal {
+            what: "at most 3 µs an event on one core".into(),
+            met: micros.median <= 3.0 && lost == 0,
+        });
+        let baseline = |(what, took): &(&str, &[Duration])| Baseline::of(what, EVENTS, mine, took);
+        bench.cases.push(Case {
+            bench: "decode",
+            what: what.to_owned(),
+            unit: "event",
+            items: EVENTS,
+            rounds: mine.len(),
+            micros,
+            baselines: beside.iter().map(baseline).collect(),
+            goal,
+        });
+    };
+    let plain = ("serde_json into a plain struct", structs.as_slice());
+    let beside = [("serde_json::Value", values.as_slice()), plain];
+    case("decode + dedupe + channel, 1,000 channels", &all, &beside);
+    case("of it, decode (with the user's key)", &reads, &[plain]);
+    for (what, took) in
+        ["of it, dedupe", "of it, the door", "of it, the channel"].iter().zip(stages)
+    {
+        case(what, &[took], &[]);
+    }
 }
 
 pub fn evaluate(bench: &mut Bench) -> Result<(), String> {
@@ -244,7 +275,7 @@ pub fn evaluate(bench: &mut Bench) -> Result<(), String> {
             items,
             rounds: took.len(),
             micros: micros(&took, items),
-            baseline: None,
+            baselines: Vec::new(),
             goal: None,
         });
     }
@@ -261,7 +292,7 @@ pub fn features(bench: &mut Bench) -> Result<(), String> {
     let (buckets, longest) = read.ok_or("the manifest has no model of hashed n-grams")?;
     let messages = material::messages(20_000);
     let mut ids = Vec::new();
-    let ours = || {
+    let mut ours = || {
         timed(|| {
             for message in &messages {
                 text::features(&message.text, buckets, longest, &mut ids);
@@ -270,7 +301,7 @@ pub fn features(bench: &mut Bench) -> Result<(), String> {
         })
     };
     // The least that any reader of words must do: lower case, split, hash each word.
-    let least = || {
+    let mut least = || {
         timed(|| {
             for message in &messages {
                 let lower = message.text.to_lowercase();
@@ -282,7 +313,7 @@ pub fn features(bench: &mut Bench) -> Result<(), String> {
             }
         })
     };
-    let (mine, theirs) = in_turn(ROUNDS, ours, least);
+    let [mine, theirs] = in_turn(ROUNDS, [&mut ours, &mut least]);
     let beside = "lower case, split, one hash a word";
     bench.cases.push(Case {
         bench: "features",
@@ -291,7 +322,7 @@ pub fn features(bench: &mut Bench) -> Result<(), String> {
         items: messages.len(),
         rounds: mine.len(),
         micros: micros(&mine, messages.len()),
-        baseline: Some(Baseline::of(beside, messages.len(), &mine, &theirs)),
+        baselines: vec![Baseline::of(beside, messages.len(), &mine, &theirs)],
         goal: None,
     });
     Ok(())
