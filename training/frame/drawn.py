@@ -185,6 +185,19 @@ def pictures(count, seed=41):
         yield turn[k % len(turn)], DRAW[turn[k % len(turn)]](rng, w, int(w / rng.choice([16 / 9, 4 / 3, 1.0])))
 
 
+def inset(picture, small, rng):
+    """The picture with a small one in a corner, as a second camera is shown."""
+    picture = picture.convert("RGB")
+    (w, h), side = picture.size, max(16, int(picture.height * rng.uniform(0.2, 0.4)))
+    small = small.convert("RGB").resize((int(side * rng.choice([1.0, 4 / 3, 16 / 9])), side), Image.BILINEAR)
+    gap = int(h * rng.uniform(0, 0.05))
+    x = gap if rng.random() < 0.5 else w - small.width - gap
+    y = gap if rng.random() < 0.5 else h - side - gap
+    picture = picture.copy()
+    picture.paste(small, (x, y))
+    return picture
+
+
 def handled(picture, rng, overlay=False):
     """The picture as delivery may leave it: resized, perhaps soft, grainy, under a stream's overlay; JPEG of 45 to 90."""
     w = int(rng.integers(224, 481))
