@@ -15,8 +15,8 @@ use vigie::model::graph::{BATCH_SIZES, Graph, Input};
 use vigie::model::image::{Eye, ImageError, Picture};
 use vigie::model::text::features;
 use vigie::model::{
-    Fit, Inference, InferenceOptions, LookJob, Looked, Manifest, Message, MessageScores,
-    ModelError, ModelKind, Rejected, Scored, Scorer, Watcher, load_runtime,
+    Fit, Inference, InferenceOptions, LookJob, Looked, Manifest, Message, MessageScores, ModelKind,
+    Rejected, Scored, Scorer, Watcher, load_runtime,
 };
 
 #[path = "models/refused.rs"]
