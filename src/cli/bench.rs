@@ -171,6 +171,18 @@ fn in_turn<const N: usize>(
     took
 }
 
+/// How long this thread was on a core for the work: what it costs one core, whatever else the machine does. The clock on
+/// the wall where the system does not tell.
+fn spent(work: impl FnOnce()) -> Duration {
+    let on_core = || {
+        let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+        Some(Duration::from_nanos(told.split(' ').next()?.parse().ok()?))
+    };
+    let before = on_core();
+    let wall = timed(work);
+    before.zip(on_core()).map_or(wall, |(before, after)| after.saturating_sub(before))
+}
+
 fn timed(work: impl FnOnce()) -> Duration {
     let began = Instant::now();
     work();

@@ -1,5 +1,5 @@
 //! The benchmarks `decode`, `evaluate` and `features`: what an event costs without inference, what a judgement costs,
-//! and what reading a text for the model costs, each on one core.
+//! and what reading a text for the model costs, each in time on one core.
 
 use std::borrow::Cow;
 use std::num::NonZeroUsize;
@@ -9,12 +9,11 @@ use std::time::Duration;
 use hashbrown::HashMap;
 use serde::Deserialize;
 
-use super::{Baseline, Bench, Case, Goal, in_turn, material, micros, timed};
+use super::{Baseline, Bench, Case, Goal, in_turn, material, micros, spent};
 use crate::channel::Channel;
 use crate::cli::setup;
 use crate::event::{
-    ChannelId, Consumed, Event, FeedItem, Fuel, Keyer, Rates, Scores, Signals, Timestamp,
-    decode as read,
+    ChannelId, Consumed, Event, FeedItem, Fuel, Keyer, Rates, Scores, Signals, decode as read,
 };
 use crate::feed::{Dedupe, WINDOW};
 use crate::model::{Door, Escalation, Preprocess, Ready, text};
@@ -23,6 +22,8 @@ use crate::risk::State;
 const CHANNELS: usize = 1000;
 const ROUNDS: usize = 9;
 const EVENTS: usize = 50_000;
+/// Evaluations of each channel in a round.
+const PASSES: usize = 40;
 /// Chat older than this against channel time is only counted; the config's default.
 const LATE_MS: i64 = 120_000;
 
@@ -71,12 +72,12 @@ impl Way {
             Ok(FeedItem::Event(event)) => Some(event),
             _ => None,
         }));
-        let dedupe = timed(|| events.retain(|event| self.dedupe.admit(0, event)));
+        let dedupe = spent(|| events.retain(|event| self.dedupe.admit(0, event)));
         let mut ready = Vec::with_capacity(events.len());
-        let door = timed(|| events.into_iter().for_each(|e| self.door.admit(e, &mut ready)));
+        let door = spent(|| events.into_iter().for_each(|e| self.door.admit(e, &mut ready)));
         let entries = ready.into_iter().zip(scores);
         let entries: Vec<Consumed> = entries.filter_map(|(r, s)| consumed(r, s)).collect();
-        let channel = timed(|| {
+        let channel = spent(|| {
             for entry in &entries {
                 let known = self.channels.entry_ref(&entry.channel).or_default();
                 std::hint::black_box(known.consume(entry, LATE_MS));
@@ -151,22 +152,22 @@ pub fn decode(bench: &mut Bench) {
     for _ in 0..ROUNDS {
         let lines = material::lines(EVENTS, CHANNELS, first);
         first += EVENTS;
-        values.push(timed(|| {
+        values.push(spent(|| {
             for line in &lines {
                 std::hint::black_box(serde_json::from_str::<serde_json::Value>(line).ok());
             }
         }));
-        structs.push(timed(|| {
+        structs.push(spent(|| {
             for line in &lines {
                 std::hint::black_box(read_plain(line));
             }
         }));
-        reads.push(timed(|| {
+        reads.push(spent(|| {
             for line in &lines {
                 std::hint::black_box(read(line, &way.keyer).ok());
             }
         }));
-        all.push(timed(|| {
+        all.push(spent(|| {
             for (line, scores) in lines.iter().zip(&scores) {
                 lost += usize::from(!way.take(line, scores));
             }
@@ -215,45 +216,51 @@ pub fn evaluate(bench: &mut Bench) -> Result<(), String> {
     let now = material::START.plus_ms((CHANNELS * 30) as i64);
     let channels: Vec<&Channel> = way.channels.values().collect();
     let mut states = vec![State::default(); channels.len()];
-    let items = channels.len();
-    let at = |round: usize| now.plus_ms(round as i64 * 1000);
-    let signals_at = |at: Timestamp| -> Vec<Signals> {
-        channels.iter().map(|channel| channel.signals(at)).collect()
-    };
-    let (mut round, mut whole) = (0, Vec::new());
-    let (mut parts_signals, mut parts_model, mut parts_rules) =
-        (Vec::new(), Vec::new(), Vec::new());
-    while round < ROUNDS * 3 {
-        round += 1;
-        let at = at(round);
-        whole.push(timed(|| {
-            for (channel, state) in channels.iter().zip(&mut states) {
-                let signals = channel.signals(at);
-                let rows = std::slice::from_ref(&signals);
-                let out = model.as_mut().and_then(|model| model.run(rows).ok());
-                let out = out.and_then(|out| out.first().copied()).map(setup::outputs);
-                let harm = channel.last_harm;
-                std::hint::black_box(judge.assess(state, &signals, out, harm, at, true));
+    let items = channels.len() * PASSES;
+    let at = |pass: usize| now.plus_ms(pass as i64 * 1000);
+    let mut took: [Vec<Duration>; 4] = Default::default();
+    for round in 0..ROUNDS {
+        let passes = round * PASSES..(round + 1) * PASSES;
+        took[0].push(spent(|| {
+            for pass in passes.clone() {
+                for (channel, state) in channels.iter().zip(&mut states) {
+                    let signals = channel.signals(at(pass));
+                    let rows = std::slice::from_ref(&signals);
+                    let out = model.as_mut().and_then(|model| model.run(rows).ok());
+                    let out = out.and_then(|out| out.first().copied()).map(setup::outputs);
+                    let harm = channel.last_harm;
+                    std::hint::black_box(judge.assess(state, &signals, out, harm, at(pass), true));
+                }
             }
         }));
-        let mut signals = Vec::new();
-        parts_signals.push(timed(|| signals = signals_at(at)));
-        let mut outs = vec![None; items];
-        parts_model.push(timed(|| {
-            for (row, out) in signals.iter().zip(&mut outs) {
-                let ran = model.as_mut().and_then(|m| m.run(std::slice::from_ref(row)).ok());
-                *out = ran.and_then(|ran| ran.first().copied()).map(setup::outputs);
+        let mut signals = vec![Signals::default(); channels.len()];
+        took[1].push(spent(|| {
+            for pass in passes.clone() {
+                for (channel, signals) in channels.iter().zip(&mut signals) {
+                    *signals = channel.signals(at(pass));
+                }
             }
         }));
-        parts_rules.push(timed(|| {
-            for ((channel, state), (row, out)) in
-                channels.iter().zip(&mut states).zip(signals.iter().zip(&outs))
-            {
-                let harm = channel.last_harm;
-                std::hint::black_box(judge.assess(state, row, *out, harm, at, true));
+        let mut outs = vec![None; channels.len()];
+        took[2].push(spent(|| {
+            for _ in passes.clone() {
+                for (row, out) in signals.iter().zip(&mut outs) {
+                    let ran = model.as_mut().and_then(|m| m.run(std::slice::from_ref(row)).ok());
+                    *out = ran.and_then(|ran| ran.first().copied()).map(setup::outputs);
+                }
+            }
+        }));
+        took[3].push(spent(|| {
+            for pass in passes {
+                for (place, channel) in channels.iter().enumerate() {
+                    let (harm, row, out) = (channel.last_harm, &signals[place], outs[place]);
+                    let state = &mut states[place];
+                    std::hint::black_box(judge.assess(state, row, out, harm, at(pass), true));
+                }
             }
         }));
     }
+    let [whole, parts_signals, parts_model, parts_rules] = took;
     let name = match &model {
         Some(_) => "signals + rules + escalation",
         None => "signals + rules (the manifest has no escalation model)",
@@ -290,10 +297,10 @@ pub fn features(bench: &mut Bench) -> Result<(), String> {
         _ => None,
     });
     let (buckets, longest) = read.ok_or("the manifest has no model of hashed n-grams")?;
-    let messages = material::messages(20_000);
+    let messages = material::messages(100_000);
     let mut ids = Vec::new();
     let mut ours = || {
-        timed(|| {
+        spent(|| {
             for message in &messages {
                 text::features(&message.text, buckets, longest, &mut ids);
                 std::hint::black_box(&ids);
@@ -302,7 +309,7 @@ pub fn features(bench: &mut Bench) -> Result<(), String> {
     };
     // The least that any reader of words must do: lower case, split, hash each word.
     let mut least = || {
-        timed(|| {
+        spent(|| {
             for message in &messages {
                 let lower = message.text.to_lowercase();
                 let hash = |word: &str| {
