@@ -168,7 +168,7 @@ impl Engine {
         }
     }
 
-    /// Takes in one thing. `pre` is called with the channel's state before it, for the journal.
+    /// Takes in one thing: ends the second before it if that is still to be judged, then judges what must be at once.
     pub fn consume(&mut self, entry: &Consumed) -> Step {
         let mut step = Step::default();
         // Taken out and put back: the engine's other parts are needed beside it.

@@ -1,11 +1,11 @@
 //! What moves between rooms: an event as admitted at the model's door, what a channel consumes (and the journal
-//! keeps), people's decisions, and the three small values that flow back.
+//! keeps), people's decisions, and the wish for pictures that flows back.
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{ChannelId, Digest, Event, Gap, Level, Score, Scores, Setting, Timestamp};
+use super::{ChannelId, Digest, Event, Gap, Scores, Setting, Timestamp};
 
 /// What the door knew of the channel when it admitted the event; journaled with it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -159,12 +159,6 @@ pub struct Admitted {
     pub stamp: Stamp,
 }
 
-/// What `risk` tells the model's door of a channel, for shedding alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ChannelView {
-    pub level: Level,
-}
-
 /// Where `risk` wants to look, to the feed that brings the channel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SampleRequest {
@@ -174,30 +168,4 @@ pub struct SampleRequest {
     pub every_ms: u32,
     pub burst: u32,
     pub over_ms: u32,
-}
-
-/// A feed's cursor, once everything before it is handled.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Progress {
-    pub feed: Box<str>,
-    pub cursor: Box<str>,
-}
-
-impl Fuel {
-    /// The higher of both settings' scores for each label; what the words may cost at most.
-    pub fn worst(&self) -> Option<Scores> {
-        match self {
-            Fuel::Event { scores, plain, .. } => {
-                Some(plain.map_or(*scores, |plain| scores.max(plain)))
-            }
-            _ => None,
-        }
-    }
-}
-
-/// Convenience for tests and models: a score known to be finite.
-impl From<Score> for f32 {
-    fn from(score: Score) -> f32 {
-        score.get()
-    }
 }

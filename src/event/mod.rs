@@ -1,5 +1,5 @@
 //! The vocabulary of the house: what a feed brings ([`Event`]), how sure a model is ([`Score`], [`Scores`]),
-//! how bad a channel is ([`Level`]), and the three small values that flow back. Knows nothing of any other room.
+//! how bad a channel is ([`Level`]), and the wish for pictures that flows back. Knows nothing of any other room.
 
 mod flow;
 mod identity;
@@ -12,8 +12,8 @@ mod time;
 mod wire;
 
 pub use flow::{
-    Admitted, ChannelView, Consumed, Decision, DecisionKind, Fuel, LookFrame, LookScores, Progress,
-    SampleRequest, Stamp, Unscored,
+    Admitted, Consumed, Decision, DecisionKind, Fuel, LookFrame, LookScores, SampleRequest, Stamp,
+    Unscored,
 };
 pub use identity::{Keyer, User, UserKey};
 pub use level::{Level, Offence, Tense};

@@ -69,8 +69,6 @@ pub struct Door {
     known: LruCache<ChannelId, Known>,
     categories: Arc<BTreeMap<String, Setting>>,
     rates: Arc<Rates>,
-    /// Amounts that could not be converted.
-    pub unknown_amounts: u64,
 }
 
 impl Door {
@@ -81,7 +79,7 @@ impl Door {
         categories: Arc<BTreeMap<String, Setting>>,
         rates: Arc<Rates>,
     ) -> Self {
-        Self { known: LruCache::new(channels), categories, rates, unknown_amounts: 0 }
+        Self { known: LruCache::new(channels), categories, rates }
     }
 
     /// What a checkpoint knew of a channel.
@@ -93,9 +91,8 @@ impl Door {
     /// Takes an event in; what is ready because of it is appended to `out`, in order.
     pub fn admit(&mut self, mut event: Event, out: &mut Vec<Ready>) {
         if let Body::Donation { amount, .. } = &mut event.body {
-            if !self.rates.convert(amount) {
-                self.unknown_amounts += 1;
-            }
+            // An amount that cannot be converted is not known, and stays so.
+            self.rates.convert(amount);
         }
         let categories = self.categories.clone();
         let known = self.known.get_or_insert_mut(event.channel.clone(), Known::default);
