@@ -1,7 +1,7 @@
 //! `vigie replay`: recordings (through the models, on virtual time) or a journal (with the scores in it) through the
 //! same engine as the daemon's. Nothing is stored and nobody is told; alerts are printed.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque, hash_map};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -387,14 +387,14 @@ struct JudgedUnder {
 
 impl JudgedUnder {
     fn told(&mut self, digest: String, terms: serde_json::Value) -> Result<(), ReplayError> {
-        if !self.told.contains_key(&digest) {
+        if let hash_map::Entry::Vacant(new) = self.told.entry(digest) {
             let terms = Terms::read(terms).map_err(|error| {
                 let what = format!(
                     "the rules in the journal cannot be read ({error}); it is of another version"
                 );
                 ReplayError::Mixed(what)
             })?;
-            self.told.insert(digest, Arc::new(terms));
+            new.insert(Arc::new(terms));
         }
         Ok(())
     }
