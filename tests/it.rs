@@ -8,6 +8,8 @@ mod cli;
 mod config;
 #[path = "it/console.rs"]
 mod console;
+#[path = "it/crash.rs"]
+mod crash;
 #[path = "it/delivery.rs"]
 mod delivery;
 #[path = "it/dossier.rs"]
@@ -22,6 +24,8 @@ mod evidence;
 mod feed;
 #[path = "it/frame_parity.rs"]
 mod frame_parity;
+#[path = "it/long.rs"]
+mod long;
 #[path = "it/models.rs"]
 mod models;
 #[path = "it/monitoring.rs"]
