@@ -37,8 +37,8 @@ struct Window {
     seen: HashMap<u64, u64>,
     /// How many have ever left the front: `order[i]` is arrival number `gone + i`.
     gone: u64,
-    /// Cursors that arrived, with the arrival number that comes after them.
-    marks: VecDeque<(Box<str>, u64)>,
+    /// Cursors that arrived.
+    marks: VecDeque<Cursor>,
     /// The arrival number after the last event that the feed told: behind the end while it tells old ones again.
     place: u64,
     /// Arrivals from this number on are not covered by the saved cursor; none while no cursor was ever saved.
@@ -55,6 +55,14 @@ pub struct Donation {
     at: i64,
     /// Feeds that have told it under another id; each matches it once.
     told_by: Vec<u16>,
+}
+
+/// A cursor, and what it covers: all arrivals before `least`, perhaps some of those before `most`.
+#[derive(Debug)]
+struct Cursor {
+    value: Box<str>,
+    least: u64,
+    most: u64,
 }
 
 #[derive(Debug, Default)]
@@ -104,7 +112,8 @@ impl Dedupe {
     /// A cursor has arrived on this feed: it covers all that the feed brought before.
     pub fn cursor(&mut self, feed: u16, cursor: &str) {
         let window = self.feeds.entry(feed).or_default();
-        window.marks.push_back((cursor.into(), window.place));
+        let (least, most) = (window.place, window.gone + window.order.len() as u64);
+        window.marks.push_back(Cursor { value: cursor.into(), least, most });
         if window.marks.len() > MARKS {
             window.marks.pop_front();
         }
@@ -121,8 +130,8 @@ impl Dedupe {
     /// The cursor is saved: what it covers may leave the window when 200,000 newer ones have come.
     pub fn saved(&mut self, feed: u16, cursor: &str) {
         let Some(window) = self.feeds.get_mut(&feed) else { return };
-        if let Some(last) = window.marks.iter().rposition(|(value, _)| &**value == cursor) {
-            window.saved = Some(window.marks[last].1);
+        if let Some(last) = window.marks.iter().rposition(|mark| &*mark.value == cursor) {
+            window.saved = Some(window.marks[last].least);
             window.cursor = Some(cursor.into());
             window.marks.drain(..=last);
         }
@@ -154,8 +163,8 @@ impl Dedupe {
             None => u64::MAX,
         };
         seen.retain(|name| !open.contains(name));
-        let newest = window.marks.iter().rev().find(|(_, next)| *next <= first);
-        (newest.map(|(cursor, _)| cursor.clone()).or_else(|| window.cursor.clone()), seen)
+        let newest = window.marks.iter().rev().find(|mark| mark.most <= first);
+        (newest.map(|mark| mark.value.clone()).or_else(|| window.cursor.clone()), seen)
     }
 
     /// All of the feed's window, in order of arrival: a checkpoint with it also knows repeats by other feeds.
@@ -331,11 +340,12 @@ mod tests {
         dedupe.admit(0, &chat(0));
         dedupe.cursor(0, "a");
         dedupe.saved(0, "a");
-        for id in 1..=6 {
+        for id in [1, 2, 3, 4, 5] {
             dedupe.admit(0, &chat(id));
         }
-        assert_eq!(dedupe.window(0).len(), 6, "0 is covered and gone, the rest is not");
         assert!(!dedupe.admit(0, &chat(1)));
+        dedupe.admit(0, &chat(6));
+        assert_eq!(dedupe.window(0).len(), 6, "0 is covered and gone, the rest is not");
         dedupe.cursor(0, "b");
         dedupe.cursor(0, "c");
         dedupe.saved(0, "b");
