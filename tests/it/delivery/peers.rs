@@ -11,7 +11,7 @@ async fn whatever_a_receiver_does_each_message_arrives_under_its_id() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path()).await.unwrap();
     let out = dir.path().join("events");
-    let first = "500,close,410,torn,slow,redirect,404,ok,503,torn";
+    let first = "500,close,410,torn,slow,redirect,ok,404,503,torn";
     let words = ["--secret", SECRET, "--out", out.to_str().unwrap(), "--first", first];
     let Some(mut peer) = Peer::start("receiver.py", &[&words[..], &["--slow", "3"]].concat())
     else {
