@@ -163,7 +163,8 @@ pub enum ScoreWhat {
     #[command(
         after_help = "A picture is a look of its own, in a folder too; of a video, every eight pictures are one look.\n\
                       Out, a line each: {\"path\", \"at\", \"scores\", \"motion\", \"model\"}; `at` is the second at which the look begins.\n\
-                      With --clip: {\"path\", \"at\": {label: second of its highest look}, \"scores\", \"motion\", \"looks\", \"model\"}.\n\
+                      With --clip: {\"path\", \"at\", \"scores\", \"motion\", \"looks\", \"model\"}: for each label its highest look; `at` is of the \
+                      look with the highest score of any label but `camera`.\n\
                       ffmpeg is $VIGIE_FFMPEG, else the PATH's, else the one of the checkout's .cache/venv.\n\n\
                       Examples:\n  vigie score frames clip.mp4 --clip\n  vigie score frames stills/ one.jpg"
     )]

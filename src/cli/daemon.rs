@@ -67,7 +67,10 @@ pub struct Daemon {
 /// Runs until SIGTERM or SIGINT; tells systemd.
 pub async fn run(path: &Path) -> Result<(), DaemonError> {
     let config = Arc::new(setup::config(path).map_err(SetupError::from)?);
-    let daemon = Daemon::start(config.clone(), path).await?;
+    let daemon = Daemon::start(config.clone(), path).await.map_err(|error| match error {
+        DaemonError::Setup(error) => DaemonError::Setup(error.placed(&config)),
+        other => other,
+    })?;
     tracing::info!(console = %format!("http://{}", daemon.address), version = env!("CARGO_PKG_VERSION"), "ready");
     crate::telemetry::systemd::ready(&format!("{} feeds", config.feeds.len()));
     let watchdog = tokio::spawn(crate::telemetry::systemd::watchdog(|| async { true }));
@@ -297,6 +300,7 @@ impl Daemon {
             metrics: metrics.clone(),
             health: health.clone(),
             live,
+            accesses: Default::default(),
         });
         let mut servers = tokio::task::JoinSet::new();
         let settings = console::Settings {

@@ -29,6 +29,7 @@ use clap::Parser;
 use self::args::{Cli, DecideArgs, ReplayArgs, ScoreWhat, SinkWhat, Verb};
 use crate::config::ConfigErrors;
 use crate::event::DecisionKind;
+use crate::model::ModelError;
 use crate::telemetry::logging::{self, LogFormat};
 
 const WELCOME: &str = "\
@@ -62,14 +63,18 @@ impl From<setup::SetupError> for CliError {
     fn from(error: setup::SetupError) -> Self {
         match error {
             setup::SetupError::Config(errors) => CliError::Config(errors),
-            setup::SetupError::Model(error) => CliError::Runtime(error.to_string()),
+            setup::SetupError::Model(error) => error.into(),
         }
     }
 }
 
-impl From<crate::model::ModelError> for CliError {
-    fn from(error: crate::model::ModelError) -> Self {
-        CliError::Runtime(error.to_string())
+/// Models that do not fit their manifest are bad config, as `vigie check` has it.
+impl From<ModelError> for CliError {
+    fn from(error: ModelError) -> Self {
+        match error {
+            ModelError::Run { .. } => CliError::Runtime(error.to_string()),
+            _ => CliError::Usage(error.to_string()),
+        }
     }
 }
 
