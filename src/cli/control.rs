@@ -20,13 +20,17 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::draft::draft;
+use super::observe::FeedCounts;
 use super::setup::{self, clock};
 use super::shard::ToShard;
+use super::{audit, feed};
 use crate::alert::dossier::Style;
 use crate::alert::{Alert, Change, Dossier};
 use crate::config::Config;
 use crate::event::{Consumed, Decision, DecisionKind, Fuel};
+use crate::evidence::Evidence;
 use crate::store::{Checkpoint, Commit, Store};
+use crate::telemetry::Health;
 
 /// Name of the socket in the state folder.
 pub const SOCKET: &str = "vigie.sock";
@@ -50,11 +54,15 @@ pub struct Act {
     pub why: String,
 }
 
+/// What the socket's handlers have.
 #[derive(Clone)]
-struct Hands {
-    config: Arc<Config>,
-    store: Store,
-    shard: mpsc::Sender<ToShard>,
+pub struct Hands {
+    pub config: Arc<Config>,
+    pub store: Store,
+    pub shard: mpsc::Sender<ToShard>,
+    pub evidence: Arc<Evidence>,
+    pub health: Health,
+    pub feeds: Arc<FeedCounts>,
 }
 
 /// Which draft: `lang` is `fr` or `en`, `format` `json` or `html`.
@@ -69,9 +77,7 @@ pub fn serve(
     servers: &mut tokio::task::JoinSet<()>,
     dir: &Path,
     pages: Router,
-    config: Arc<Config>,
-    store: Store,
-    shard: mpsc::Sender<ToShard>,
+    hands: Hands,
     stop: CancellationToken,
 ) -> io::Result<()> {
     let path = dir.join(SOCKET);
@@ -83,7 +89,9 @@ pub fn serve(
         .route("/api/v1/alerts/{id}/acknowledge", post(acknowledge))
         .route("/api/v1/alerts/{id}/close", post(close))
         .route("/dossier/{id}", get(dossier))
-        .with_state(Hands { config, store, shard });
+        .route("/feeds", get(feeds))
+        .route("/audit", get(audit))
+        .with_state(hands);
     // The pages answer everything else; their own POST routes are refusals and are not reached for these two.
     let router = acts.fallback_service(pages);
     servers.spawn(async move {
@@ -126,6 +134,18 @@ async fn dossier(
             written(&draft, &wanted.format).into_response()
         }
         Err(error) => problem(&error),
+    }
+}
+
+async fn feeds(State(hands): State<Hands>) -> Response {
+    Json(feed::standings(&hands.config, &hands.feeds, &hands.health)).into_response()
+}
+
+async fn audit(State(hands): State<Hands>, Query(wanted): Query<audit::Wanted>) -> Response {
+    let pieces = audit::Pieces::Daemon(hands.evidence);
+    match audit::examine(&hands.store, &pieces, &wanted).await {
+        Ok(report) => Json(report).into_response(),
+        Err(error) => problem(&error.into()),
     }
 }
 
@@ -335,7 +355,9 @@ async fn by_socket(
 /// What a problem document says; the status alone if it is none.
 pub fn detail(status: u16, body: &[u8]) -> String {
     let problem: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
-    problem["detail"].as_str().map_or_else(|| format!("the daemon answered {status}"), str::to_owned)
+    problem["detail"]
+        .as_str()
+        .map_or_else(|| format!("the daemon answered {status}"), str::to_owned)
 }
 
 /// One HTTP request over the socket: status and body.

@@ -239,7 +239,11 @@ impl Daemon {
             if let Some(mark) = mark {
                 intake.dedupe.restore(place, mark.seen.clone());
             }
-            let resume = mark.and_then(|mark| mark.cursor.as_deref()).map(Into::into);
+            let resume: Option<Box<str>> =
+                mark.and_then(|mark| mark.cursor.as_deref()).map(Into::into);
+            if resume.is_some() {
+                observer.cursor(place);
+            }
             let (control, inbox) = mpsc::channel(256);
             controls.push(control);
             spawn_feed(
@@ -272,7 +276,7 @@ impl Daemon {
             controls,
             metrics: metrics.clone(),
             health: health.clone(),
-            observer,
+            observer: observer.clone(),
             states: config.feeds.iter().map(|_| FeedState::default()).collect(),
             cursors: checkpoint
                 .feeds
@@ -315,16 +319,16 @@ impl Daemon {
             let listener = bind(&config.server.metrics_listen).await?;
             serve(&mut servers, listener, console::health_router(desk.clone()), stop.clone());
         }
-        control::serve(
-            &mut servers,
-            &dir,
-            pages,
-            config.clone(),
-            store.clone(),
-            to_shard.clone(),
-            stop.clone(),
-        )
-        .map_err(|e| io("the control socket", e))?;
+        let hands = control::Hands {
+            config: config.clone(),
+            store: store.clone(),
+            shard: to_shard.clone(),
+            evidence: evidence.clone(),
+            health,
+            feeds: observer,
+        };
+        control::serve(&mut servers, &dir, pages, hands, stop.clone())
+            .map_err(|e| io("the control socket", e))?;
         housekeeping(&mut servers, store.clone(), evidence, metrics, rows, stop.clone());
 
         let shards = vec![(to_shard, thread)];
@@ -457,7 +461,7 @@ pub fn sinks(config: &Config) -> Result<Vec<SinkOptions>, DaemonError> {
 }
 
 #[allow(clippy::too_many_arguments)]
-fn spawn_feed(
+pub fn spawn_feed(
     feeds: &mut tokio::task::JoinSet<()>,
     place: u16,
     feed: &config::Feed,

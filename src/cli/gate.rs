@@ -159,6 +159,7 @@ impl Gate {
             (&item, self.config.feeds.get(usize::from(feed)))
         {
             self.cursors.insert(known.name.clone(), cursor.to_string());
+            self.observer.cursor(feed);
         }
         let mut out = std::mem::take(&mut self.out);
         let (sealer, sealed, fresh) = (&self.sealer, &mut self.sealed, &mut self.new_identities);

@@ -1,6 +1,7 @@
 //! The `cli` room: one file per subcommand; `daemon` wires the rooms together.
 
 mod args;
+mod audit;
 pub mod bench;
 mod check;
 mod commit;
@@ -11,9 +12,12 @@ mod desk;
 mod dossier;
 mod draft;
 mod engine;
+mod eval;
+mod feed;
 mod gate;
 mod intake;
 mod observe;
+mod record;
 mod replay;
 mod schema;
 mod score;
@@ -26,7 +30,9 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use self::args::{Cli, DecideArgs, ReplayArgs, ScoreWhat, SinkWhat, Verb};
+use self::args::{
+    AuditWhat, Cli, DecideArgs, EvalWhat, FeedWhat, ReplayArgs, ScoreWhat, SinkWhat, Verb,
+};
 use crate::config::ConfigErrors;
 use crate::event::DecisionKind;
 use crate::model::ModelError;
@@ -186,6 +192,15 @@ fn run(command: Verb) -> Result<(), CliError> {
             bench::run(&names, json, &config.config).map_err(CliError::Runtime)?;
         }
         Verb::Schema { of, .. } => schema::run(of)?,
+        Verb::Record(args) => runtime()?.block_on(record::run(&args))?,
+        Verb::Eval { what: EvalWhat::Scenarios(args) } => eval::scenarios(&args)?,
+        Verb::Audit { what: AuditWhat::Verify(args) } => {
+            runtime()?.block_on(audit::verify(&args))?
+        }
+        Verb::Feed { what } => match what {
+            FeedWhat::List(args) => runtime()?.block_on(feed::list(&args))?,
+            FeedWhat::Test(args) => runtime()?.block_on(feed::test(&args))?,
+        },
         Verb::Sink { what: SinkWhat::Test { name, config } } => {
             runtime()?.block_on(sink::test(&name, &config.config))?;
         }

@@ -45,7 +45,8 @@ impl Store {
         road: &str,
         at: Timestamp,
     ) -> Result<AuditRow> {
-        let access = serde_json::json!({ "evidence": evidence.to_string(), "road": road, "at": at });
+        let access =
+            serde_json::json!({ "evidence": evidence.to_string(), "road": road, "at": at });
         self.append(NONE, "access", &access, None).await
     }
 
@@ -99,6 +100,16 @@ impl Store {
                 })
             })
             .collect()
+    }
+
+    /// The number of the row that has this hash.
+    pub async fn audit_row_of(&self, hash: &str) -> Result<Option<u64>> {
+        let row = sqlx::query("SELECT seq FROM audit WHERE hash = $1")
+            .bind(hash.to_owned())
+            .fetch_optional(&self.0.pool)
+            .await?;
+        let seq = row.map(|row| row.try_get::<i64, _>("seq")).transpose()?;
+        Ok(seq.map(|seq| seq.max(0) as u64))
     }
 
     /// Walks the whole chain.
