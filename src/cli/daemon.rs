@@ -15,18 +15,20 @@ use tokio_util::sync::CancellationToken;
 use super::commit::Committer;
 use super::control;
 use super::desk::HouseDesk;
+use super::engine::{Engine, Oracle};
 use super::gate::{FeedState, Gate};
 use super::intake::{FeedClock, Intake};
 use super::observe::{FeedCounts, InferenceCounts, SinkCounts};
 use super::setup::{self, SetupError, clock};
 use super::shard::{Rows, Shard, ToShard, Wiring};
+use super::terms::Terms;
 use crate::config::{self, Clock, Config, FeedKind, Mode};
 use crate::console;
 use crate::delivery::{Delivery, SinkOptions};
 use crate::event::{ChannelId, Keyer, Kind, Level, Timestamp};
 use crate::evidence::{Evidence, EvidenceOptions, IdentityKey};
 use crate::feed::{self, FromFeed, ToFeed};
-use crate::model::{Door, Inference, InferenceOptions};
+use crate::model::{Door, Escalation, Inference, InferenceOptions};
 use crate::store::Store;
 use crate::store::journal::{Journal, JournalOptions};
 use crate::telemetry::{Component, Health, Metrics, Status};
@@ -124,12 +126,13 @@ impl Daemon {
                 ..EvidenceOptions::default()
             },
         )?);
+        let terms = Arc::new(Terms::of(&config, &manifest).map_err(SetupError::from)?);
         let journal = Journal::open(
             &dir,
             JournalOptions {
                 keep: config.store.journal_keep.0,
                 cap: config.store.journal_cap.0,
-                config: config.digest(),
+                terms: terms.told(),
                 ..JournalOptions::default()
             },
         )?;
@@ -190,7 +193,8 @@ impl Daemon {
         let door =
             Door::new(most, setup::categories(&config), Arc::new(config.currency.table.rates()));
         let mut intake = Intake::new(door, &clocks);
-        let mut engine = setup::engine(&config, &manifest)?;
+        let oracle = Oracle::model(Escalation::open(&manifest).map_err(SetupError::from)?);
+        let mut engine = Engine::new(terms, oracle);
         for (channel, bytes) in &checkpoint.channels {
             match serde_json::from_slice::<super::engine::Slot>(bytes) {
                 Ok(slot) => {
