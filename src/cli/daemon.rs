@@ -207,6 +207,13 @@ impl Daemon {
                 }
             }
         }
+        if let Some(donations) = &checkpoint.donations {
+            match serde_json::from_str(donations) {
+                Ok(donations) => intake.dedupe.restore_donations(donations),
+                Err(error) => tracing::error!(%error,
+                    "the donations of the checkpoint cannot be read; one that another feed tells again counts twice"),
+            }
+        }
         let rules =
             config.rules.iter().map(|rule| metrics.rule(&rule.name, rule.mode.name())).collect();
         let (samples_tx, samples) = mpsc::channel(1024);
@@ -240,11 +247,12 @@ impl Daemon {
             let place = place as u16;
             health.declare_feed(&feed.name, &feed.channels);
             let mark = checkpoint.feeds.iter().find(|mark| mark.feed == feed.name);
-            if let Some(mark) = mark {
-                intake.dedupe.restore(place, mark.seen.clone());
-            }
             let resume: Option<Box<str>> =
                 mark.and_then(|mark| mark.cursor.as_deref()).map(Into::into);
+            if let Some(mark) = mark {
+                intake.dedupe.restore(place, mark.seen.clone(), resume.clone());
+                intake.restore_second(place, mark.second);
+            }
             if resume.is_some() {
                 observer.cursor(place);
             }
@@ -282,11 +290,7 @@ impl Daemon {
             health: health.clone(),
             observer: observer.clone(),
             states: config.feeds.iter().map(|_| FeedState::default()).collect(),
-            cursors: checkpoint
-                .feeds
-                .iter()
-                .filter_map(|m| Some((m.feed.clone(), m.cursor.clone()?)))
-                .collect(),
+            under_way: std::sync::Weak::new(),
             seq: 0,
             out: Vec::new(),
         };
