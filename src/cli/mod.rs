@@ -19,6 +19,7 @@ mod schema;
 mod score;
 mod setup;
 mod shard;
+mod shelf;
 mod sink;
 
 use std::io::Write;
