@@ -16,19 +16,21 @@ use tokio_util::sync::CancellationToken;
 use super::commit::Committer;
 use super::control;
 use super::desk::HouseDesk;
+use super::engine::{Engine, Oracle};
 use super::gate::{FeedState, Gate};
 use super::intake::{FeedClock, Intake};
 use super::observe::{FeedCounts, InferenceCounts, SinkCounts};
 use super::setup::{self, SetupError, clock};
 use super::shard::{Rows, Shard, ToShard, Wiring};
 use super::shelf::Shelf;
+use super::terms::Terms;
 use crate::config::{self, Clock, Config, FeedKind, Mode};
 use crate::console;
 use crate::delivery::{Delivery, SinkOptions};
 use crate::event::{ChannelId, Keyer, Kind, Level, Timestamp};
 use crate::evidence::{Evidence, EvidenceOptions, IdentityKey};
 use crate::feed::{self, FromFeed, ToFeed};
-use crate::model::{Door, Inference, InferenceOptions};
+use crate::model::{Door, Escalation, Inference, InferenceOptions};
 use crate::store::Store;
 use crate::store::journal::{Journal, JournalOptions};
 use crate::telemetry::{Component, Health, Metrics, Status};
@@ -123,12 +125,13 @@ impl Daemon {
                 ..EvidenceOptions::default()
             },
         )?);
+        let terms = Arc::new(Terms::of(&config, &manifest).map_err(SetupError::from)?);
         let journal = Journal::open(
             &dir,
             JournalOptions {
                 keep: config.store.journal_keep.0,
                 cap: config.store.journal_cap.0,
-                config: config.digest(),
+                terms: terms.told(),
                 ..JournalOptions::default()
             },
         )?;
@@ -191,7 +194,8 @@ impl Daemon {
         let door =
             Door::new(most, setup::categories(&config), Arc::new(config.currency.table.rates()));
         let mut intake = Intake::new(door, &clocks);
-        let mut engine = setup::engine(&config, &manifest)?;
+        let oracle = Oracle::model(Escalation::open(&manifest).map_err(SetupError::from)?);
+        let mut engine = Engine::new(terms, oracle);
         for saved in &checkpoint.channels {
             match serde_json::from_slice::<super::engine::Slot>(&saved.state) {
                 Ok(slot) => {
@@ -209,6 +213,13 @@ impl Daemon {
         let asleep = checkpoint.asleep.into_iter().map(|known| known.channel).collect();
         let (idle, in_memory) = (config.limits.idle.0, config.limits.channels);
         let shelf = Shelf::new(store.clone(), asleep, durable, idle, in_memory);
+        if let Some(donations) = &checkpoint.donations {
+            match serde_json::from_str(donations) {
+                Ok(donations) => intake.dedupe.restore_donations(donations),
+                Err(error) => tracing::error!(%error,
+                    "the donations of the checkpoint cannot be read; one that another feed tells again counts twice"),
+            }
+        }
         let rules =
             config.rules.iter().map(|rule| metrics.rule(&rule.name, rule.mode.name())).collect();
         let (samples_tx, samples) = mpsc::channel(1024);
@@ -243,10 +254,12 @@ impl Daemon {
             let place = place as u16;
             health.declare_feed(&feed.name, &feed.channels);
             let mark = checkpoint.feeds.iter().find(|mark| mark.feed == feed.name);
+            let resume: Option<Box<str>> =
+                mark.and_then(|mark| mark.cursor.as_deref()).map(Into::into);
             if let Some(mark) = mark {
-                intake.dedupe.restore(place, mark.seen.clone());
+                intake.dedupe.restore(place, mark.seen.clone(), resume.clone());
+                intake.restore_second(place, mark.second);
             }
-            let resume = mark.and_then(|mark| mark.cursor.as_deref()).map(Into::into);
             let (control, inbox) = mpsc::channel(256);
             controls.push(control);
             spawn_feed(
@@ -281,11 +294,7 @@ impl Daemon {
             health: health.clone(),
             observer,
             states: config.feeds.iter().map(|_| FeedState::default()).collect(),
-            cursors: checkpoint
-                .feeds
-                .iter()
-                .filter_map(|m| Some((m.feed.clone(), m.cursor.clone()?)))
-                .collect(),
+            under_way: std::sync::Weak::new(),
             seq: 0,
             out: Vec::new(),
         };

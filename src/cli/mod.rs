@@ -21,6 +21,7 @@ mod setup;
 mod shard;
 mod shelf;
 mod sink;
+mod terms;
 
 use std::io::Write;
 use std::process::ExitCode;
