@@ -5,6 +5,7 @@
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use lru::LruCache;
@@ -21,6 +22,7 @@ use super::intake::{FeedClock, Intake};
 use super::observe::{FeedCounts, InferenceCounts, SinkCounts};
 use super::setup::{self, SetupError, clock};
 use super::shard::{Rows, Shard, ToShard, Wiring};
+use super::shelf::Shelf;
 use super::terms::Terms;
 use crate::config::{self, Clock, Config, FeedKind, Mode};
 use crate::console;
@@ -168,6 +170,7 @@ impl Daemon {
         let shard_count = 1;
         let (to_committer, committer_inbox) = mpsc::channel(1024);
         let (saved_tx, saved) = mpsc::channel(64);
+        let durable = Arc::new(AtomicU64::new(0));
         let committer = Committer {
             store: store.clone(),
             evidence: evidence.clone(),
@@ -177,6 +180,7 @@ impl Daemon {
             metrics: metrics.clone(),
             health: health.clone(),
             saved: saved_tx,
+            durable: durable.clone(),
             shards: shard_count,
         };
         let committer = tokio::spawn(committer.run(committer_inbox));
@@ -194,18 +198,23 @@ impl Daemon {
         let mut intake = Intake::new(door, &clocks);
         let oracle = Oracle::model(Escalation::open(&manifest).map_err(SetupError::from)?);
         let mut engine = Engine::new(terms, oracle);
-        for (channel, bytes) in &checkpoint.channels {
-            match serde_json::from_slice::<super::engine::Slot>(bytes) {
+        for saved in &checkpoint.channels {
+            match serde_json::from_slice::<super::engine::Slot>(&saved.state) {
                 Ok(slot) => {
-                    let stream = slot.stream();
-                    intake.door.restore(channel, stream.setting, stream.language.as_deref());
-                    engine.restore(channel.clone(), slot);
+                    intake.door.restore(&saved.channel, saved.setting, saved.language.as_deref());
+                    engine.restore(saved.channel.clone(), slot);
                 }
                 Err(error) => {
                     tracing::error!(%error, "a channel's checkpoint cannot be read; it starts anew")
                 }
             }
         }
+        for known in &checkpoint.asleep {
+            intake.door.restore(&known.channel, known.setting, known.language.as_deref());
+        }
+        let asleep = checkpoint.asleep.into_iter().map(|known| known.channel).collect();
+        let (idle, in_memory) = (config.limits.idle.0, config.limits.channels);
+        let shelf = Shelf::new(store.clone(), asleep, durable, idle, in_memory);
         if let Some(donations) = &checkpoint.donations {
             match serde_json::from_str(donations) {
                 Ok(donations) => intake.dedupe.restore_donations(donations),
@@ -227,6 +236,7 @@ impl Daemon {
             rules,
             floor: Arc::new(move |channel| floor(&floors, channel)),
             look_wait: config.limits.look_wait.0,
+            shelf,
             data_clock: clocks.iter().map(|clock| *clock == FeedClock::Data).collect(),
         };
         let (to_shard, shard_inbox) = mpsc::channel(config.limits.shard_queue.max(64));

@@ -23,6 +23,7 @@ mod schema;
 mod score;
 mod setup;
 mod shard;
+mod shelf;
 mod sink;
 mod terms;
 
