@@ -6,6 +6,8 @@ mod chat_parity;
 mod cli;
 #[path = "it/config.rs"]
 mod config;
+#[path = "it/config_errors.rs"]
+mod config_errors;
 #[path = "it/console.rs"]
 mod console;
 #[path = "it/delivery.rs"]
@@ -30,6 +32,8 @@ mod models;
 mod monitoring;
 #[path = "it/peers.rs"]
 mod peers;
+#[path = "it/reload.rs"]
+mod reload;
 #[path = "it/replay.rs"]
 mod replay;
 #[path = "it/sim.rs"]

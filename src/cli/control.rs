@@ -21,6 +21,7 @@ use uuid::Uuid;
 
 use super::draft::draft;
 use super::engine::{Engine, Oracle};
+use super::reload::Current;
 use super::setup::{self, clock};
 use super::shard::ToShard;
 use super::terms::Terms;
@@ -54,7 +55,7 @@ pub struct Act {
 
 #[derive(Clone)]
 struct Hands {
-    config: Arc<Config>,
+    config: Current,
     store: Store,
     shard: mpsc::Sender<ToShard>,
 }
@@ -71,7 +72,7 @@ pub fn serve(
     servers: &mut tokio::task::JoinSet<()>,
     dir: &Path,
     pages: Router,
-    config: Arc<Config>,
+    config: Current,
     store: Store,
     shard: mpsc::Sender<ToShard>,
     stop: CancellationToken,
@@ -124,7 +125,7 @@ async fn dossier(
 ) -> Response {
     match find(&hands.store, &id).await {
         Ok(change) => {
-            let draft = draft(&hands.config, &change, &wanted.lang, clock());
+            let draft = draft(&hands.config.get(), &change, &wanted.lang, clock());
             written(&draft, &wanted.format).into_response()
         }
         Err(error) => problem(&error),

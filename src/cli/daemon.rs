@@ -19,15 +19,15 @@ use super::engine::{Engine, Oracle};
 use super::gate::{FeedState, Gate};
 use super::intake::{FeedClock, Intake};
 use super::observe::{FeedCounts, InferenceCounts, SinkCounts};
+use super::reload::{self, Current, FeedSetup, Reloader, Starter};
 use super::setup::{self, SetupError, clock};
-use super::shard::{Rows, Shard, ToShard, Wiring};
+use super::shard::{Rows, Shard, Standing, ToShard, Wiring};
 use super::terms::Terms;
-use crate::config::{self, Clock, Config, FeedKind, Mode};
+use crate::config::{self, Clock, Config};
 use crate::console;
 use crate::delivery::{Delivery, SinkOptions};
-use crate::event::{ChannelId, Keyer, Kind, Level, Timestamp};
+use crate::event::{ChannelId, Keyer, Level, Timestamp};
 use crate::evidence::{Evidence, EvidenceOptions, IdentityKey};
-use crate::feed::{self, FromFeed, ToFeed};
 use crate::model::{Door, Escalation, Inference, InferenceOptions};
 use crate::store::Store;
 use crate::store::journal::{Journal, JournalOptions};
@@ -56,7 +56,7 @@ pub enum DaemonError {
 pub struct Daemon {
     pub address: std::net::SocketAddr,
     stop: CancellationToken,
-    feeds: tokio::task::JoinSet<()>,
+    reloader: Reloader,
     intake: tokio::task::JoinHandle<()>,
     shards: Vec<(mpsc::Sender<ToShard>, std::thread::JoinHandle<()>)>,
     committer: tokio::task::JoinHandle<()>,
@@ -69,11 +69,11 @@ pub struct Daemon {
 /// Runs until SIGTERM or SIGINT; tells systemd.
 pub async fn run(path: &Path) -> Result<(), DaemonError> {
     let config = Arc::new(setup::config(path).map_err(SetupError::from)?);
-    let daemon = Daemon::start(config.clone(), path).await?;
+    let mut daemon = Daemon::start(config.clone(), path).await?;
     tracing::info!(console = %format!("http://{}", daemon.address), version = env!("CARGO_PKG_VERSION"), "ready");
     crate::telemetry::systemd::ready(&format!("{} feeds", config.feeds.len()));
     let watchdog = tokio::spawn(crate::telemetry::systemd::watchdog(|| async { true }));
-    wait_for_signal().await;
+    daemon.serve().await;
     watchdog.abort();
     crate::telemetry::systemd::stopping();
     daemon.stop().await;
@@ -94,6 +94,18 @@ pub async fn wait_for_signal() {
 }
 
 impl Daemon {
+    /// Until SIGTERM or SIGINT; each SIGHUP reloads the config. One that comes during a reload is one more reload.
+    async fn serve(&mut self) {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut ended = std::pin::pin!(wait_for_signal());
+        let Ok(mut again) = signal(SignalKind::hangup()) else { return ended.await };
+        loop {
+            tokio::select! { () = &mut ended => return, _ = again.recv() => {} }
+            // A reload that waits for a part of the house must not keep it from going down.
+            tokio::select! { () = &mut ended => return, () = self.reloader.reload() => {} }
+        }
+    }
+
     /// Starts everything; `path` is the config file as commands shown ready to copy carry it.
     pub async fn start(config: Arc<Config>, path: &Path) -> Result<Self, DaemonError> {
         let metrics = Metrics::new();
@@ -160,6 +172,7 @@ impl Daemon {
         let counts = Arc::new(SinkCounts::new(metrics.clone(), health.clone()));
         let delivery = Delivery::start(&store, &source, sinks(&config)?, counts)?;
 
+        let current = Current::new(config.clone());
         let (live, _) = broadcast::channel(config.limits.stream_queue.max(16));
         let rows: Rows = Rows::default();
         let shard_count = 1;
@@ -169,7 +182,7 @@ impl Daemon {
             store: store.clone(),
             evidence: evidence.clone(),
             journal: Some(journal.clone()),
-            shadow: config.alerts.mode == Mode::Shadow,
+            config: current.clone(),
             delivery: delivery.clone(),
             live: live.clone(),
             metrics: metrics.clone(),
@@ -191,7 +204,7 @@ impl Daemon {
             Door::new(most, setup::categories(&config), Arc::new(config.currency.table.rates()));
         let mut intake = Intake::new(door, &clocks);
         let oracle = Oracle::model(Escalation::open(&manifest).map_err(SetupError::from)?);
-        let mut engine = Engine::new(terms, oracle);
+        let mut engine = Engine::new(terms.clone(), oracle);
         for (channel, bytes) in &checkpoint.channels {
             match serde_json::from_slice::<super::engine::Slot>(bytes) {
                 Ok(slot) => {
@@ -204,21 +217,24 @@ impl Daemon {
                 }
             }
         }
-        let rules =
-            config.rules.iter().map(|rule| metrics.rule(&rule.name, rule.mode.name())).collect();
         let (samples_tx, samples) = mpsc::channel(1024);
-        let floors = config.clone();
+        let floors = current.clone();
+        let names: Vec<String> = config.feeds.iter().map(|feed| feed.name.clone()).collect();
+        let standing = Standing {
+            terms: terms.clone(),
+            journal: Some(journal.clone()),
+            feeds: names,
+            data_clock: config.feeds.iter().map(|feed| feed.clock() == Clock::Data).collect(),
+            rules: reload::rule_counters(&config, &metrics),
+            limits: config.limits.clone(),
+        };
         let wiring = Wiring {
-            journal: Some(journal),
+            standing: Arc::new(standing),
             committer: to_committer.clone(),
             rows: rows.clone(),
             live: live.clone(),
             samples: samples_tx,
-            feeds: config.feeds.iter().map(|feed| feed.name.clone()).collect(),
-            rules,
-            floor: Arc::new(move |channel| floor(&floors, channel)),
-            look_wait: config.limits.look_wait.0,
-            data_clock: clocks.iter().map(|clock| *clock == FeedClock::Data).collect(),
+            floor: Arc::new(move |channel| floor(&floors.get(), channel)),
         };
         let (to_shard, shard_inbox) = mpsc::channel(config.limits.shard_queue.max(64));
         let shard = Shard::new(engine, wiring);
@@ -230,33 +246,40 @@ impl Daemon {
         // Feeds and the intake.
         let stop = CancellationToken::new();
         let (out, from_feeds) = mpsc::channel(config.limits.feed_queue.max(64));
-        let mut feeds = tokio::task::JoinSet::new();
-        let mut controls = Vec::new();
-        let observer = Arc::new(FeedCounts::new(&metrics, &config.feeds));
+        let observer = Arc::new(FeedCounts::new(&metrics));
+        let (to_gate, reloads) = mpsc::channel(4);
+        let mut reloader = Reloader {
+            path: path.to_owned(),
+            current: current.clone(),
+            manifest,
+            terms,
+            journal,
+            delivery: delivery.clone(),
+            gate: to_gate,
+            starter: Starter {
+                out,
+                keyer,
+                observer: observer.clone(),
+                health: health.clone(),
+                stop: stop.clone(),
+            },
+            seats: Vec::new(),
+            metrics: metrics.clone(),
+            health: health.clone(),
+        };
+        let mut states = Vec::new();
         for (place, feed) in config.feeds.iter().enumerate() {
-            let place = place as u16;
-            health.declare_feed(&feed.name, &feed.channels);
             let mark = checkpoint.feeds.iter().find(|mark| mark.feed == feed.name);
             if let Some(mark) = mark {
-                intake.dedupe.restore(place, mark.seen.clone());
+                intake.dedupe.restore(place as u16, mark.seen.clone());
             }
-            let resume = mark.and_then(|mark| mark.cursor.as_deref()).map(Into::into);
+            let saved: Option<Box<str>> = mark.and_then(|m| m.cursor.as_deref()).map(Into::into);
             let (control, inbox) = mpsc::channel(256);
-            controls.push(control);
-            spawn_feed(
-                &mut feeds,
-                place,
-                feed,
-                &config,
-                resume,
-                &keyer,
-                out.clone(),
-                inbox,
-                observer.clone(),
-                &stop,
-            )?;
+            let setup = FeedSetup::new(feed, &config)?;
+            reloader.begin(place as u16, setup, saved.clone(), inbox, false);
+            let (name, control) = (feed.name.clone(), Some(control));
+            states.push(FeedState { name, control, saved, ..FeedState::default() });
         }
-        drop(out);
         let task = Gate {
             config: config.clone(),
             intake,
@@ -270,11 +293,10 @@ impl Daemon {
                 NonZeroUsize::new(config.limits.users).unwrap_or(NonZeroUsize::MIN),
             ),
             new_identities: Vec::new(),
-            controls,
             metrics: metrics.clone(),
             health: health.clone(),
             observer,
-            states: config.feeds.iter().map(|_| FeedState::default()).collect(),
+            states,
             cursors: checkpoint
                 .feeds
                 .iter()
@@ -283,11 +305,11 @@ impl Daemon {
             seq: 0,
             out: Vec::new(),
         };
-        let intake = tokio::spawn(task.run(from_feeds, samples, saved, stop.clone()));
+        let intake = tokio::spawn(task.run(from_feeds, samples, saved, reloads, stop.clone()));
 
         // People.
         let desk = Arc::new(HouseDesk {
-            config: config.clone(),
+            config: current.clone(),
             store: store.clone(),
             evidence: evidence.clone(),
             rows: rows.clone(),
@@ -301,11 +323,7 @@ impl Daemon {
             config: path.display().to_string(),
             hosts: host_of(&config.server.public_url).into_iter().collect(),
             zone: super::draft::zone(),
-            banner: if config.alerts.mode == Mode::Shadow {
-                "SHADOW".into()
-            } else {
-                String::new()
-            },
+            banner: String::new(),
         };
         let listener = bind(&config.server.listen).await?;
         let address = listener.local_addr().map_err(|e| io("listening", e))?;
@@ -319,7 +337,7 @@ impl Daemon {
             &mut servers,
             &dir,
             pages,
-            config.clone(),
+            current,
             store.clone(),
             to_shard.clone(),
             stop.clone(),
@@ -332,7 +350,7 @@ impl Daemon {
         Ok(Self {
             address,
             stop,
-            feeds,
+            reloader,
             intake,
             shards,
             committer,
@@ -349,8 +367,8 @@ impl Daemon {
         let left =
             || deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(100));
         self.stop.cancel();
-        let feeds = async { while self.feeds.join_next().await.is_some() {} };
-        let _ = tokio::time::timeout(left(), feeds).await;
+        // With it goes the last way into the intake.
+        let _ = tokio::time::timeout(left(), self.reloader.end()).await;
         if tokio::time::timeout(left(), &mut self.intake).await.is_err() {
             self.intake.abort();
             tracing::warn!("the intake did not drain in time");
@@ -454,52 +472,6 @@ pub fn sinks(config: &Config) -> Result<Vec<SinkOptions>, DaemonError> {
         out.push(options);
     }
     Ok(out)
-}
-
-#[allow(clippy::too_many_arguments)]
-fn spawn_feed(
-    feeds: &mut tokio::task::JoinSet<()>,
-    place: u16,
-    feed: &config::Feed,
-    config: &Config,
-    resume: Option<Box<str>>,
-    keyer: &Keyer,
-    out: mpsc::Sender<FromFeed>,
-    control: mpsc::Receiver<ToFeed>,
-    observer: Arc<FeedCounts>,
-    stop: &CancellationToken,
-) -> Result<(), DaemonError> {
-    let (keyer, stop) = (keyer.clone(), stop.clone());
-    match feed.kind {
-        FeedKind::Websocket => {
-            let token = match &feed.token {
-                Some(secret) => Some(config::credential(&secret.credential)?.expose().to_owned()),
-                None => None,
-            };
-            let kinds = Kind::ALL.into_iter().filter(|kind| *kind != Kind::Gap).collect();
-            let options = feed::WebsocketOptions {
-                url: feed.url.clone(),
-                channels: feed.channels.clone(),
-                kinds,
-                token,
-                ca: feed.ca.clone(),
-                idle_timeout: feed.idle_timeout.0,
-                message_limit: config.limits.message.0 as usize,
-                insecure: feed.insecure,
-            };
-            feeds.spawn(feed::websocket::run(
-                place, options, resume, keyer, out, control, observer, stop,
-            ));
-        }
-        FeedKind::Recording => {
-            let path = feed.path.clone().unwrap_or_default();
-            let options = feed::RecordingOptions { path, speed: feed.speed };
-            feeds.spawn(feed::recording::run(
-                place, options, resume, keyer, out, control, observer, stop,
-            ));
-        }
-    }
-    Ok(())
 }
 
 /// Sweeps what has expired and keeps slow gauges true.

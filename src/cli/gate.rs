@@ -7,14 +7,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lru::LruCache;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::commit::ToCommitter;
 use super::intake::{Admission, FeedClock, Intake, Outcome};
 use super::observe::FeedCounts;
-use super::setup::clock;
-use super::shard::{Barrier, Rows, ToShard};
+use super::setup::{self, clock};
+use super::shard::{Barrier, Rows, Standing, ToShard};
 use crate::config::Config;
 use crate::event::{ChannelId, Event, FeedItem, Kind, Level, Timestamp, Unscored, UserKey};
 use crate::evidence::{Evidence, Identity, IdentityKey};
@@ -28,8 +28,17 @@ const CHECKPOINT_EVERY: Duration = Duration::from_secs(5);
 /// How long chat waits for room in a full inference queue before it is shed.
 const SHED_AFTER: Duration = Duration::from_millis(250);
 
+/// A feed's place at the gate; it keeps it as long as the daemon runs.
 #[derive(Default)]
 pub struct FeedState {
+    /// Its name in the config.
+    pub name: String,
+    /// Taken away by a reload.
+    pub gone: bool,
+    /// The way to its task.
+    pub control: Option<mpsc::Sender<ToFeed>>,
+    /// The newest cursor that a checkpoint holds.
+    pub saved: Option<Box<str>>,
     connected: Option<Instant>,
     newest: Timestamp,
     /// Newest `at` five seconds ago, and when that was.
@@ -50,7 +59,6 @@ pub struct Gate {
     /// People whose identity is stored already.
     pub sealed: LruCache<UserKey, ()>,
     pub new_identities: Vec<(UserKey, Vec<u8>)>,
-    pub controls: Vec<mpsc::Sender<ToFeed>>,
     pub metrics: Metrics,
     pub health: Health,
     pub observer: Arc<FeedCounts>,
@@ -58,6 +66,25 @@ pub struct Gate {
     pub cursors: std::collections::BTreeMap<String, String>,
     pub seq: u64,
     pub out: Vec<Admission>,
+}
+
+/// What a reload tells the gate.
+pub enum ToGate {
+    /// The tasks of these feeds have ended: all that they brought is taken in and a checkpoint asked for. Answered with
+    /// the cursor from which each is to go on.
+    Drain { places: Vec<u16>, done: oneshot::Sender<Vec<Option<Box<str>>>> },
+    /// Another config holds.
+    Reload(Box<Reload>, oneshot::Sender<()>),
+}
+
+/// Another config, and what the gate needs of it.
+pub struct Reload {
+    pub config: Arc<Config>,
+    pub standing: Arc<Standing>,
+    /// Feeds that begin, at their places: name, clock, the way to the task. New places follow those there are.
+    pub begun: Vec<(u16, String, FeedClock, mpsc::Sender<ToFeed>)>,
+    /// Places of feeds that are no more.
+    pub gone: Vec<u16>,
 }
 
 /// Takes a score back to the shard; called on an inference thread.
@@ -84,6 +111,7 @@ impl Gate {
         mut feeds: mpsc::Receiver<FromFeed>,
         mut samples: mpsc::Receiver<(u16, crate::event::SampleRequest)>,
         mut saved: mpsc::Receiver<(u16, Box<str>)>,
+        mut reloads: mpsc::Receiver<ToGate>,
         stop: CancellationToken,
     ) {
         let mut second = tokio::time::interval(Duration::from_secs(1));
@@ -95,11 +123,25 @@ impl Gate {
                 biased;
                 Some((feed, cursor)) = saved.recv() => self.saved(feed, cursor),
                 Some((feed, request)) = samples.recv() => {
-                    if let Some(control) = self.controls.get(usize::from(feed)) {
-                        // A wish: a feed that does not take it now is asked again at the next change.
-                        let _ = control.try_send(ToFeed::Sample(request));
-                    }
+                    // A wish: a feed that does not take it now is asked again at the next change.
+                    self.tell_feed(feed, ToFeed::Sample(request));
                 }
+                Some(told) = reloads.recv() => match told {
+                    ToGate::Drain { places, done } => {
+                        // Their tasks have ended, so all that they brought is in the queue by now.
+                        for _ in 0..feeds.len() {
+                            if let Ok(item) = feeds.try_recv() {
+                                self.take(item).await;
+                            }
+                        }
+                        let _ = done.send(self.drained(&places).await);
+                    }
+                    ToGate::Reload(reload, done) => {
+                        self.reload(*reload).await;
+                        // Who asked may have given up: the config holds all the same.
+                        let _ = done.send(());
+                    }
+                },
                 _ = second.tick() => self.second().await,
                 _ = checkpoint.tick() => self.checkpoint().await,
                 item = feeds.recv(), if !dry => match item {
@@ -120,7 +162,7 @@ impl Gate {
 
     async fn take(&mut self, from: FromFeed) {
         let place = usize::from(from.feed);
-        let name = self.config.feeds.get(place).map(|feed| feed.name.clone()).unwrap_or_default();
+        let name = self.states.get(place).map(|feed| feed.name.clone()).unwrap_or_default();
         match from.what {
             FeedEvent::Item(item) => self.item(from.feed, item, from.received).await,
             FeedEvent::Connected | FeedEvent::Recovered => {
@@ -155,8 +197,7 @@ impl Gate {
             FeedItem::Event(event) => Some((event.kind(), event.at)),
             _ => None,
         };
-        if let (FeedItem::Cursor(cursor), Some(known)) =
-            (&item, self.config.feeds.get(usize::from(feed)))
+        if let (FeedItem::Cursor(cursor), Some(known)) = (&item, self.states.get(usize::from(feed)))
         {
             self.cursors.insert(known.name.clone(), cursor.to_string());
         }
@@ -328,7 +369,7 @@ impl Gate {
     async fn checkpoint(&mut self) {
         let mut feeds = Vec::new();
         let mut named = HashSet::new();
-        for (place, feed) in self.config.feeds.iter().enumerate() {
+        for (place, feed) in self.states.iter().enumerate().filter(|(_, feed)| !feed.gone) {
             let place = place as u16;
             if named.insert(feed.name.clone()) {
                 let cursor = self.cursors.get(&feed.name).cloned();
@@ -342,9 +383,53 @@ impl Gate {
 
     fn saved(&mut self, feed: u16, cursor: Box<str>) {
         self.intake.dedupe.saved(feed, &cursor);
-        if let Some(control) = self.controls.get(usize::from(feed)) {
-            // A newer cursor follows with the next checkpoint.
-            let _ = control.try_send(ToFeed::Handled(cursor));
+        if let Some(state) = self.states.get_mut(usize::from(feed)) {
+            state.saved = Some(cursor.clone());
         }
+        // A newer cursor follows with the next checkpoint.
+        self.tell_feed(feed, ToFeed::Handled(cursor));
+    }
+
+    fn tell_feed(&self, feed: u16, told: ToFeed) {
+        if let Some(FeedState { control: Some(control), .. }) = self.states.get(usize::from(feed)) {
+            let _ = control.try_send(told);
+        }
+    }
+
+    /// Feeds have ended: their cursors go into a checkpoint with all that they brought.
+    async fn drained(&mut self, places: &[u16]) -> Vec<Option<Box<str>>> {
+        self.checkpoint().await;
+        let saved = |place: &u16| self.states.get(usize::from(*place))?.saved.clone();
+        places.iter().map(saved).collect()
+    }
+
+    async fn reload(&mut self, reload: Reload) {
+        let Reload { config, standing, begun, gone } = reload;
+        self.intake
+            .door
+            .read_by(setup::categories(&config), Arc::new(config.currency.table.rates()));
+        self.config = config;
+        for place in gone {
+            if let Some(state) = self.states.get_mut(usize::from(place)) {
+                *state = FeedState {
+                    name: std::mem::take(&mut state.name),
+                    gone: true,
+                    saved: state.saved.take(),
+                    ..FeedState::default()
+                };
+            }
+        }
+        for (place, name, clock, control) in begun {
+            self.intake.seat(place, clock);
+            let control = Some(control);
+            match self.states.get_mut(usize::from(place)) {
+                Some(known) => {
+                    let saved = known.saved.take();
+                    *known = FeedState { name, control, saved, ..FeedState::default() };
+                }
+                None => self.states.push(FeedState { name, control, ..FeedState::default() }),
+            }
+        }
+        self.tell(ToShard::Reload(standing)).await;
     }
 }

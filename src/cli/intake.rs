@@ -59,6 +59,14 @@ impl Intake {
         Self { door, dedupe: Dedupe::new(), feeds }
     }
 
+    /// A feed at this place is judged by this clock from here on; places before it exist already.
+    pub fn seat(&mut self, feed: u16, clock: FeedClock) {
+        match self.feeds.get_mut(usize::from(feed)) {
+            Some(known) => known.clock = clock,
+            None => self.feeds.push(FeedState { clock, second: None }),
+        }
+    }
+
     pub fn clock(&self, feed: u16) -> FeedClock {
         self.feeds.get(usize::from(feed)).map_or(FeedClock::Live, |feed| feed.clock)
     }

@@ -14,6 +14,7 @@ mod engine;
 mod gate;
 mod intake;
 mod observe;
+mod reload;
 mod replay;
 mod schema;
 mod score;
@@ -28,6 +29,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use self::args::{Cli, DecideArgs, ReplayArgs, ScoreWhat, SinkWhat, Verb};
+pub use self::setup::config_with_secrets;
 use crate::config::ConfigErrors;
 use crate::event::DecisionKind;
 use crate::telemetry::logging::{self, LogFormat};

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::config::Feed;
+use parking_lot::RwLock;
+
 use crate::delivery::{DeliveryObserver, Outcome, SinkState};
 use crate::event::{Kind, Timestamp};
 use crate::feed::{FeedObserver, FeedReport};
@@ -10,22 +11,40 @@ use crate::model::{Manifest, ModelError, ModelKind, Watcher};
 use crate::store::OutboxItem;
 use crate::telemetry::{Component, Dropped, FeedMetrics, Health, Metrics, Status};
 
-/// Counts of every feed, by place.
+/// Counts of every feed, by place; a feed that a reload took away has none.
 pub struct FeedCounts {
     metrics: Metrics,
-    feeds: Vec<FeedMetrics>,
+    feeds: RwLock<Vec<Option<FeedMetrics>>>,
 }
 
 impl FeedCounts {
-    pub fn new(metrics: &Metrics, feeds: &[Feed]) -> Self {
-        let feeds = feeds.iter().map(|feed| metrics.feed(&feed.name)).collect();
-        Self { metrics: metrics.clone(), feeds }
+    pub fn new(metrics: &Metrics) -> Self {
+        Self { metrics: metrics.clone(), feeds: RwLock::default() }
+    }
+
+    /// A feed is served at this place from now on; the places before it exist already.
+    pub fn seat(&self, place: u16, name: &str) {
+        let counts = Some(self.metrics.feed(name));
+        let mut feeds = self.feeds.write();
+        match feeds.get_mut(usize::from(place)) {
+            Some(seat) => *seat = counts,
+            None => feeds.push(counts),
+        }
+    }
+
+    /// The feed at this place is served no longer.
+    pub fn forget(&self, place: u16, name: &str) {
+        if let Some(seat) = self.feeds.write().get_mut(usize::from(place)) {
+            *seat = None;
+        }
+        self.metrics.forget_feed(name);
     }
 }
 
 impl FeedObserver for FeedCounts {
     fn report(&self, feed: u16, report: FeedReport) {
-        let Some(counts) = self.feeds.get(usize::from(feed)) else { return };
+        let feeds = self.feeds.read();
+        let Some(Some(counts)) = feeds.get(usize::from(feed)) else { return };
         match report {
             FeedReport::Event { kind, at, lag_ms } => {
                 counts.event(kind, at, Timestamp(at.0.saturating_add(lag_ms)));
