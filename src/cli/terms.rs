@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::setup::{compile, judge, public_url};
 use crate::alert::{Authority, Holds, House, Words};
-use crate::config::{Config, ConfigErrors, Language, Levels, Rule};
-use crate::event::{Digest, Offence};
+use crate::channel::HalfLives;
+use crate::config::{Config, ConfigErrors, Dur, Language, Levels, Rule};
+use crate::event::{Digest, Offence, Signal, Signals};
 use crate::model::{Manifest, ModelKind};
 use crate::risk::{Judge, RuleError};
 use crate::store::journal::TermsTold;
@@ -21,6 +22,8 @@ struct Written {
     levels: Levels,
     rules: Vec<Rule>,
     offences: BTreeMap<String, Offence>,
+    decays: BTreeMap<String, Dur>,
+    caps: BTreeMap<String, f64>,
     late_ms: i64,
     remind_ms: i64,
     channels: usize,
@@ -38,6 +41,9 @@ pub struct Terms {
     pub judge: Judge,
     pub house: House,
     pub holds: Holds,
+    /// How channels forget.
+    pub fade: HalfLives,
+    caps: Vec<(Signal, f32)>,
     /// `sha256:…` of the written form.
     digest: String,
     written: Written,
@@ -54,6 +60,8 @@ impl Terms {
             levels: config.levels.clone(),
             rules: config.rules.clone(),
             offences: config.signals.offences.clone(),
+            decays: config.signals.decays.clone(),
+            caps: config.signals.caps.clone(),
             late_ms: config.limits.late.as_ms(),
             remind_ms: remind.unwrap_or(Holds::default().remind_ms),
             channels: config.limits.channels.max(1),
@@ -103,7 +111,13 @@ impl Terms {
             offline_hold_ms: written.levels.offline_hold.as_ms(),
             remind_ms: written.remind_ms,
         };
-        let mut terms = Self { judge, house, holds, digest: String::new(), written };
+        let named = |name: &String| Signal::from_name(name);
+        let fade = written.decays.iter();
+        let fade: Vec<_> = fade.filter_map(|(n, half)| Some((named(n)?, half.as_ms()))).collect();
+        let fade = HalfLives::with(&fade);
+        let caps = written.caps.iter();
+        let caps = caps.filter_map(|(n, cap)| Some((named(n)?, *cap as f32))).collect();
+        let mut terms = Self { judge, house, holds, fade, caps, digest: String::new(), written };
         terms.digest = Digest::of(terms.written().to_string().as_bytes()).to_string();
         terms
     }
@@ -118,6 +132,15 @@ impl Terms {
     fn written(&self) -> serde_json::Value {
         // Plain values with names for keys, and finite numbers once a config is checked.
         serde_json::to_value(&self.written).unwrap_or_default()
+    }
+
+    /// No signal is higher than its cap.
+    pub fn cap(&self, signals: &mut Signals) {
+        for (signal, cap) in &self.caps {
+            if let Some(value) = signals.get(*signal).filter(|value| value > cap) {
+                signals.set(*signal, f64::from(value.min(*cap)));
+            }
+        }
     }
 
     /// Chat later than this in channel time is only counted.
