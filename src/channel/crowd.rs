@@ -143,10 +143,16 @@ impl Crowd {
             }
         }
         if self.seen & (1 << ChatLabel::Threat as u8) != 0 {
-            out.set(Signal::ChatThreatPeak60s, self.threat_peak.at(at, fade.of(Signal::ChatThreatPeak60s, half::S60)));
+            out.set(
+                Signal::ChatThreatPeak60s,
+                self.threat_peak.at(at, fade.of(Signal::ChatThreatPeak60s, half::S60)),
+            );
         }
         if self.seen & (1 << ChatLabel::SelfHarm as u8) != 0 {
-            out.set(Signal::ChatSelfHarmPeak60s, self.self_harm_peak.at(at, fade.of(Signal::ChatSelfHarmPeak60s, half::S60)));
+            out.set(
+                Signal::ChatSelfHarmPeak60s,
+                self.self_harm_peak.at(at, fade.of(Signal::ChatSelfHarmPeak60s, half::S60)),
+            );
         }
         let half = fade.of(Signal::ChatMessages60s, half::S60);
         let messages = self.messages.at(at, half);

@@ -289,8 +289,14 @@ impl Channel {
         if let Some(viewers) = self.stream.viewers {
             out.set(Signal::StreamViewersNow, viewers as f64);
         }
-        out.set(Signal::HistoryMeasures90d, self.measures.at(at, self.fade.of(Signal::HistoryMeasures90d, half::D90)));
-        out.set(Signal::NoticeCount7d, self.notices.at(at, self.fade.of(Signal::NoticeCount7d, half::D7)));
+        out.set(
+            Signal::HistoryMeasures90d,
+            self.measures.at(at, self.fade.of(Signal::HistoryMeasures90d, half::D90)),
+        );
+        out.set(
+            Signal::NoticeCount7d,
+            self.notices.at(at, self.fade.of(Signal::NoticeCount7d, half::D7)),
+        );
         out
     }
 

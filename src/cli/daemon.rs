@@ -277,8 +277,7 @@ impl Daemon {
             let (control, inbox) = mpsc::channel(256);
             let setup = FeedSetup::new(feed, &config)?;
             reloader.begin(place as u16, setup, saved.clone(), inbox, false);
-            let (name, control) = (feed.name.clone(), Some(control));
-            states.push(FeedState { name, control, saved, ..FeedState::default() });
+            states.push(FeedState::new(feed.name.clone(), control, saved));
         }
         let task = Gate {
             config: config.clone(),

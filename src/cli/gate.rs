@@ -32,13 +32,13 @@ const SHED_AFTER: Duration = Duration::from_millis(250);
 #[derive(Default)]
 pub struct FeedState {
     /// Its name in the config.
-    pub name: String,
+    name: String,
     /// Taken away by a reload.
-    pub gone: bool,
+    gone: bool,
     /// The way to its task.
-    pub control: Option<mpsc::Sender<ToFeed>>,
+    control: Option<mpsc::Sender<ToFeed>>,
     /// The newest cursor that a checkpoint holds.
-    pub saved: Option<Box<str>>,
+    saved: Option<Box<str>>,
     connected: Option<Instant>,
     newest: Timestamp,
     /// Newest `at` five seconds ago, and when that was.
@@ -66,6 +66,13 @@ pub struct Gate {
     pub cursors: std::collections::BTreeMap<String, String>,
     pub seq: u64,
     pub out: Vec<Admission>,
+}
+
+impl FeedState {
+    /// A feed that begins, after `saved`.
+    pub fn new(name: String, control: mpsc::Sender<ToFeed>, saved: Option<Box<str>>) -> Self {
+        Self { name, control: Some(control), saved, ..Self::default() }
+    }
 }
 
 /// What a reload tells the gate.
@@ -421,13 +428,9 @@ impl Gate {
         }
         for (place, name, clock, control) in begun {
             self.intake.seat(place, clock);
-            let control = Some(control);
             match self.states.get_mut(usize::from(place)) {
-                Some(known) => {
-                    let saved = known.saved.take();
-                    *known = FeedState { name, control, saved, ..FeedState::default() };
-                }
-                None => self.states.push(FeedState { name, control, ..FeedState::default() }),
+                Some(known) => *known = FeedState::new(name, control, known.saved.take()),
+                None => self.states.push(FeedState::new(name, control, None)),
             }
         }
         self.tell(ToShard::Reload(standing)).await;

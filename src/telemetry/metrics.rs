@@ -454,7 +454,7 @@ mod tests {
             metrics.delivery_attempt("team", n % 3 == 0);
             metrics.set_outbox_pending("team", 4);
             metrics.reviewed("acknowledged", Duration::from_secs(90));
-            metrics.reloaded(n % 2 == 0);
+            metrics.reloaded(if n % 2 == 0 { "ok" } else { "failed" });
             depth.set(n);
             rule.inc();
         }

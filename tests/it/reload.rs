@@ -241,7 +241,7 @@ impl Place {
                 "[[feed]]\nname = \"extra\"\nurl = \"ws://127.0.0.1:{port}\"\nidle_timeout = \"{idle}s\"\n"
             );
         }
-        if n % 3 != 0 {
+        if !n.is_multiple_of(3) {
             let folder = self.folder.path().display();
             more += &format!(
                 "[[sink]]\nname = \"second\"\ntype = \"jsonl\"\npath = \"{folder}/second.jsonl\"\n"
