@@ -279,6 +279,7 @@ fn reloads_under_load_lose_no_event_and_no_alert_and_the_journal_knows_which_con
     let place = Place::new();
     fs::write(place.folder.path().join("vigie.toml"), place.round(0)).unwrap();
     let daemon = Daemon::start(place.folder.path(), place.port);
+    daemon.until("the first alerts are told", || place.told().len() >= 2);
     let mut memory = 0;
     let all = rounds(20, 1000);
     for n in 1..=all {
