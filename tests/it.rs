@@ -10,6 +10,8 @@ mod config;
 mod config_errors;
 #[path = "it/console.rs"]
 mod console;
+#[path = "it/crash.rs"]
+mod crash;
 #[path = "it/delivery.rs"]
 mod delivery;
 #[path = "it/dossier.rs"]

@@ -217,6 +217,13 @@ impl Daemon {
                 }
             }
         }
+        if let Some(donations) = &checkpoint.donations {
+            match serde_json::from_str(donations) {
+                Ok(donations) => intake.dedupe.restore_donations(donations),
+                Err(error) => tracing::error!(%error,
+                    "the donations of the checkpoint cannot be read; one that another feed tells again counts twice"),
+            }
+        }
         let (samples_tx, samples) = mpsc::channel(1024);
         let floors = current.clone();
         let names: Vec<String> = config.feeds.iter().map(|feed| feed.name.clone()).collect();
@@ -270,10 +277,11 @@ impl Daemon {
         let mut states = Vec::new();
         for (place, feed) in config.feeds.iter().enumerate() {
             let mark = checkpoint.feeds.iter().find(|mark| mark.feed == feed.name);
-            if let Some(mark) = mark {
-                intake.dedupe.restore(place as u16, mark.seen.clone());
-            }
             let saved: Option<Box<str>> = mark.and_then(|m| m.cursor.as_deref()).map(Into::into);
+            if let Some(mark) = mark {
+                intake.dedupe.restore(place as u16, mark.seen.clone(), saved.clone());
+                intake.restore_second(place as u16, mark.second);
+            }
             let (control, inbox) = mpsc::channel(256);
             let setup = FeedSetup::new(feed, &config)?;
             reloader.begin(place as u16, setup, saved.clone(), inbox, false);
@@ -296,11 +304,7 @@ impl Daemon {
             health: health.clone(),
             observer,
             states,
-            cursors: checkpoint
-                .feeds
-                .iter()
-                .filter_map(|m| Some((m.feed.clone(), m.cursor.clone()?)))
-                .collect(),
+            under_way: std::sync::Weak::new(),
             seq: 0,
             out: Vec::new(),
         };

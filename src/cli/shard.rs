@@ -91,6 +91,8 @@ pub enum ToShard {
 #[derive(Debug)]
 pub struct Barrier {
     pub feeds: Vec<(u16, FeedMark)>,
+    /// Donations whose twins may come, where they changed.
+    pub donations: Option<String>,
     pub config: String,
 }
 
