@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc, oneshot};
 
-use super::reload::Current;
 use super::setup::clock;
 use super::shard::Barrier;
 use crate::alert::{Change, EvidenceItem};
@@ -48,8 +47,6 @@ pub struct Committer {
     pub store: Store,
     pub evidence: Arc<Evidence>,
     pub journal: Option<Journal>,
-    /// Says whether anything is delivered.
-    pub config: Current,
     pub delivery: Delivery,
     pub live: broadcast::Sender<Live>,
     pub metrics: Metrics,
@@ -105,8 +102,7 @@ impl Committer {
         let pieces = change.alert.evidence.iter().map(piece).collect();
         let why = Why::Cited { alert: change.alert.id };
         let rows = self.keep(change.alert.channel.clone(), change.alert.level, pieces, why).await;
-        let outbox =
-            if self.config.shadow() { Vec::new() } else { self.delivery.rows(&change, received) };
+        let outbox = self.delivery.rows(&change, received);
         if let Some((decision, uid, _)) = &decided {
             self.until_done("audit", || async {
                 self.store.append_decision(decision, *uid).await.map(|_| ())

@@ -23,7 +23,7 @@ use super::reload::{self, Current, FeedSetup, Reloader, Starter};
 use super::setup::{self, SetupError, clock};
 use super::shard::{Rows, Shard, Standing, ToShard, Wiring};
 use super::terms::Terms;
-use crate::config::{self, Clock, Config};
+use crate::config::{self, Clock, Config, Mode};
 use crate::console;
 use crate::delivery::{Delivery, SinkOptions};
 use crate::event::{ChannelId, Keyer, Level, Timestamp};
@@ -170,7 +170,7 @@ impl Daemon {
 
         let source = setup::public_url(&config);
         let counts = Arc::new(SinkCounts::new(metrics.clone(), health.clone()));
-        let delivery = Delivery::start(&store, &source, sinks(&config)?, counts)?;
+        let delivery = Delivery::start(&store, &source, sinks(&config)?, counts.clone())?;
 
         let current = Current::new(config.clone());
         let (live, _) = broadcast::channel(config.limits.stream_queue.max(16));
@@ -182,7 +182,6 @@ impl Daemon {
             store: store.clone(),
             evidence: evidence.clone(),
             journal: Some(journal.clone()),
-            config: current.clone(),
             delivery: delivery.clone(),
             live: live.clone(),
             metrics: metrics.clone(),
@@ -332,6 +331,7 @@ impl Daemon {
         let address = listener.local_addr().map_err(|e| io("listening", e))?;
         let pages = console::router(desk.clone(), settings);
         serve(&mut servers, listener, pages.clone(), stop.clone());
+        let pages = super::sink::routes(delivery.clone()).fallback_service(pages);
         if !config.server.metrics_listen.is_empty() {
             let listener = bind(&config.server.metrics_listen).await?;
             serve(&mut servers, listener, console::health_router(desk.clone()), stop.clone());
@@ -346,7 +346,8 @@ impl Daemon {
             stop.clone(),
         )
         .map_err(|e| io("the control socket", e))?;
-        housekeeping(&mut servers, store.clone(), evidence, metrics, rows, stop.clone());
+        let watched = (delivery.clone(), counts);
+        housekeeping(&mut servers, store.clone(), evidence, metrics, rows, watched, stop.clone());
 
         let shards = vec![(to_shard, thread)];
         let drain = config.server.drain.0;
@@ -437,7 +438,9 @@ fn floor(config: &Config, channel: &ChannelId) -> Level {
 
 /// The sinks of a config, as the delivery room takes them.
 pub fn sinks(config: &Config) -> Result<Vec<SinkOptions>, DaemonError> {
-    use crate::delivery::{Content, Secret, SinkKind};
+    use crate::delivery::{Content, Secret, SinkKind, Storm};
+    let storm = (config.alerts.storm > 0)
+        .then(|| Storm { singly: config.alerts.storm, window: Duration::from_secs(60) });
     let mut out = Vec::new();
     for sink in &config.sinks {
         let kind = match sink.kind {
@@ -455,10 +458,11 @@ pub fn sinks(config: &Config) -> Result<Vec<SinkOptions>, DaemonError> {
             config::SinkKind::Jsonl => {
                 SinkKind::Jsonl { path: sink.path.clone().unwrap_or_default() }
             }
-            config::SinkKind::Alertmanager => {
-                tracing::warn!(sink = %sink.name, "alertmanager sinks are not served by this version");
-                continue;
-            }
+            config::SinkKind::Alertmanager => SinkKind::Alertmanager {
+                url: sink.url.clone(),
+                timeout: sink.timeout.0,
+                every: Duration::from_secs(60),
+            },
         };
         let some = |dur: config::Dur| (!dur.0.is_zero()).then_some(dur.0);
         let mut options = SinkOptions::new(&sink.name, kind);
@@ -472,6 +476,8 @@ pub fn sinks(config: &Config) -> Result<Vec<SinkOptions>, DaemonError> {
         options.heartbeat = some(sink.heartbeat);
         options.insecure = sink.insecure;
         options.ca = sink.ca.clone();
+        options.quiet = config.alerts.mode == Mode::Shadow;
+        options.storm = storm;
         out.push(options);
     }
     Ok(out)
@@ -484,6 +490,7 @@ fn housekeeping(
     evidence: Arc<Evidence>,
     metrics: Metrics,
     rows: Rows,
+    (delivery, counts): (Delivery, Arc<SinkCounts>),
     stop: CancellationToken,
 ) {
     servers.spawn(async move {
@@ -491,16 +498,14 @@ fn housekeeping(
         let mut swept: Option<Instant> = None;
         loop {
             tokio::select! { _ = every.tick() => {}, () = stop.cancelled() => return }
-            let mut counts = [0usize; 5];
-            rows.read().values().for_each(|row| counts[row.level as usize] += 1);
+            let mut levels = [0usize; 5];
+            rows.read().values().for_each(|row| levels[row.level as usize] += 1);
             Level::ALL
                 .iter()
-                .zip(counts)
+                .zip(levels)
                 .for_each(|(level, count)| metrics.set_channels(*level, count));
-            if let Ok(pending) = store.pending_counts().await {
-                pending
-                    .iter()
-                    .for_each(|(sink, count)| metrics.set_outbox_pending(sink, *count as usize));
+            if let Ok(views) = delivery.overview().await {
+                counts.overview(&views, clock());
             }
             if swept.is_none_or(|then| then.elapsed() > Duration::from_secs(600)) {
                 swept = Some(Instant::now());
