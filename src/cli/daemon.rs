@@ -12,15 +12,16 @@ use tokio::net::TcpListener;
 use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 
+use super::beat::Beat;
 use super::commit::Committer;
 use super::control;
 use super::desk::HouseDesk;
-use super::gate::{FeedState, Gate};
+use super::gate::Gate;
 use super::intake::{FeedClock, Intake};
 use super::observe::{FeedCounts, InferenceCounts, SinkCounts};
-use super::setup::{self, SetupError, clock};
+use super::setup::{self, SetupError};
 use super::shard::{Rows, Shard, ToShard, Wiring};
-use crate::config::{self, Clock, Config, FeedKind, Mode};
+use crate::config::{self, Config, FeedKind, Mode};
 use crate::console;
 use crate::delivery::{Delivery, SinkOptions};
 use crate::event::{ChannelId, Keyer, Kind, Level, Timestamp};
@@ -29,7 +30,7 @@ use crate::feed::{self, FromFeed, ToFeed};
 use crate::model::{Door, Inference, InferenceOptions};
 use crate::store::Store;
 use crate::store::journal::{Journal, JournalOptions};
-use crate::telemetry::{Component, Health, Metrics, Status};
+use crate::telemetry::{Clock, Component, Dropped, Health, Metrics, Status};
 
 /// Why the daemon cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -184,11 +185,14 @@ impl Daemon {
         let committer = tokio::spawn(committer.run(committer_inbox));
 
         // What the last run knew.
+        let clock = Clock::machine();
         let checkpoint = store.load_checkpoint().await?;
         let clocks: Vec<FeedClock> = config
             .feeds
             .iter()
-            .map(|feed| if feed.clock() == Clock::Data { FeedClock::Data } else { FeedClock::Live })
+            .map(|feed| {
+                if feed.clock() == config::Clock::Data { FeedClock::Data } else { FeedClock::Live }
+            })
             .collect();
         let most = NonZeroUsize::new(config.limits.channels).unwrap_or(NonZeroUsize::MIN);
         let door =
@@ -197,9 +201,15 @@ impl Daemon {
         let mut engine = setup::engine(&config, &manifest)?;
         for (channel, bytes) in &checkpoint.channels {
             match serde_json::from_slice::<super::engine::Slot>(bytes) {
-                Ok(slot) => {
+                Ok(mut slot) => {
+                    slot.feed = place_of(&config, &slot.feed_name);
                     let stream = slot.stream();
                     intake.door.restore(channel, stream.setting, stream.language.as_deref());
+                    let (feed, newest) = (slot.feed, slot.channel.now);
+                    intake.heard_before(feed, newest);
+                    if usize::from(feed) < clocks.len() && intake.clock(feed) == FeedClock::Live {
+                        clock.at_least(newest);
+                    }
                     engine.restore(channel.clone(), slot);
                 }
                 Err(error) => {
@@ -219,6 +229,8 @@ impl Daemon {
             samples: samples_tx,
             feeds: config.feeds.iter().map(|feed| feed.name.clone()).collect(),
             rules,
+            late: metrics.dropped_counter(Some(Kind::Chat), Dropped::Late),
+            clock: clock.clone(),
             floor: Arc::new(move |channel| floor(&floors, channel)),
             look_wait: config.limits.look_wait.0,
             data_clock: clocks.iter().map(|clock| *clock == FeedClock::Data).collect(),
@@ -256,6 +268,7 @@ impl Daemon {
                 out.clone(),
                 inbox,
                 observer.clone(),
+                &clock,
                 &stop,
             )?;
         }
@@ -277,7 +290,9 @@ impl Daemon {
             metrics: metrics.clone(),
             health: health.clone(),
             observer,
-            states: config.feeds.iter().map(|_| FeedState::default()).collect(),
+            beats: config.feeds.iter().map(|_| Beat::default()).collect(),
+            clock: clock.clone(),
+            under_way: std::sync::Weak::new(),
             cursors: checkpoint
                 .feeds
                 .iter()
@@ -404,9 +419,15 @@ fn host_of(url: &str) -> Option<String> {
     (!host.is_empty()).then(|| host.to_owned())
 }
 
+/// The place of a feed by its name; one that is no feed's if there is none such.
+fn place_of(config: &Config, name: &str) -> u16 {
+    let place = config.feeds.iter().position(|feed| feed.name == name);
+    place.map_or(u16::MAX, |place| place as u16)
+}
+
 /// The level that the config shows at least for a channel.
 fn floor(config: &Config, channel: &ChannelId) -> Level {
-    let now = clock();
+    let now = setup::clock();
     config
         .channels
         .iter()
@@ -469,9 +490,10 @@ fn spawn_feed(
     out: mpsc::Sender<FromFeed>,
     control: mpsc::Receiver<ToFeed>,
     observer: Arc<FeedCounts>,
+    clock: &Clock,
     stop: &CancellationToken,
 ) -> Result<(), DaemonError> {
-    let (keyer, stop) = (keyer.clone(), stop.clone());
+    let (keyer, clock, stop) = (keyer.clone(), clock.clone(), stop.clone());
     match feed.kind {
         FeedKind::Websocket => {
             let token = match &feed.token {
@@ -490,14 +512,14 @@ fn spawn_feed(
                 insecure: feed.insecure,
             };
             feeds.spawn(feed::websocket::run(
-                place, options, resume, keyer, out, control, observer, stop,
+                place, options, resume, keyer, out, control, observer, clock, stop,
             ));
         }
         FeedKind::Recording => {
             let path = feed.path.clone().unwrap_or_default();
             let options = feed::RecordingOptions { path, speed: feed.speed };
             feeds.spawn(feed::recording::run(
-                place, options, resume, keyer, out, control, observer, stop,
+                place, options, resume, keyer, out, control, observer, clock, stop,
             ));
         }
     }
@@ -531,7 +553,7 @@ fn housekeeping(
             }
             if swept.is_none_or(|then| then.elapsed() > Duration::from_secs(600)) {
                 swept = Some(Instant::now());
-                let now = clock();
+                let now = setup::clock();
                 if let Err(error) = store.sweep(&evidence, now).await {
                     tracing::warn!(%error, "expired evidence was not swept");
                 }

@@ -11,7 +11,7 @@ use super::setup::outputs;
 use crate::alert::{Book, Change, Holds, House, Judgement, Moment};
 use crate::channel::{Channel, Stream};
 use crate::config::Config;
-use crate::event::{ChannelId, Consumed, Fuel, Level, SIGNALS, Signals, Timestamp};
+use crate::event::{ChannelId, Consumed, Fuel, Kind, Level, SIGNALS, Signals, Timestamp};
 use crate::model::Escalation;
 use crate::risk::{self, Judge};
 use crate::store::Sample;
@@ -74,9 +74,11 @@ pub struct Slot {
     /// Changed since the last checkpoint; not remembered.
     #[serde(skip)]
     pub dirty: bool,
-    /// The feed that last brought something; not remembered.
+    /// The feed that last brought something, by its place in the config, and by the name that a restart goes by.
     #[serde(skip)]
     pub feed: u16,
+    #[serde(default)]
+    pub feed_name: Box<str>,
 }
 
 /// What came of consuming one thing.
@@ -90,6 +92,8 @@ pub struct Step {
     /// A paid request for an act came.
     pub act: bool,
     pub samples: Vec<Sample>,
+    /// Chat too late to be heard came: it was only counted.
+    pub late: bool,
     /// Places of the rules that matched, once for each evaluation.
     pub matched: Vec<usize>,
 }
@@ -180,6 +184,8 @@ impl Engine {
             let end = Timestamp((second + 1) * 1000);
             self.evaluate(&entry.channel, &mut slot, end, true, &mut step);
         }
+        step.late = matches!(&entry.fuel, Fuel::Event { event, .. } if event.kind() == Kind::Chat)
+            && slot.channel.is_late(entry.at, self.late_ms);
         let effect = slot.channel.consume(entry, self.late_ms);
         step.act = effect.act;
         let now = slot.channel.now;

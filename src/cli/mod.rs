@@ -1,6 +1,7 @@
 //! The `cli` room: one file per subcommand; `daemon` wires the rooms together.
 
 mod args;
+mod beat;
 pub mod bench;
 mod check;
 mod commit;

@@ -41,8 +41,7 @@ impl FeedObserver for FeedCounts {
                 };
                 self.metrics.dropped(kind, reason);
             }
-            // Times set to the clock have no family of their own in the contract.
-            FeedReport::Ahead { .. } => {}
+            FeedReport::Corrected { kind, what } => self.metrics.corrected(kind, what),
             FeedReport::Connected(connected) => counts.connected(connected),
             FeedReport::Reconnect => counts.reconnected(),
         }
