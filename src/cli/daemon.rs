@@ -154,14 +154,9 @@ impl Daemon {
         };
         health.set(Component::Models, Status::Up);
 
-        let sinks = Arc::new(sinks(&config)?);
         let source = setup::public_url(&config);
-        for sink in sinks.iter() {
-            metrics.sink(&sink.name);
-            health.declare_sink(&sink.name);
-        }
         let counts = Arc::new(SinkCounts::new(metrics.clone(), health.clone()));
-        let delivery = Delivery::start(&store, &source, sinks.to_vec(), counts)?;
+        let delivery = Delivery::start(&store, &source, sinks(&config)?, counts)?;
 
         let (live, _) = broadcast::channel(config.limits.stream_queue.max(16));
         let rows: Rows = Rows::default();
@@ -172,10 +167,8 @@ impl Daemon {
             store: store.clone(),
             evidence: evidence.clone(),
             journal: Some(journal.clone()),
-            sinks: sinks.clone(),
             shadow: config.alerts.mode == Mode::Shadow,
-            source: source.clone(),
-            waker: delivery.waker(),
+            delivery: delivery.clone(),
             live: live.clone(),
             metrics: metrics.clone(),
             health: health.clone(),
@@ -474,6 +467,7 @@ pub fn sinks(config: &Config) -> Result<Vec<SinkOptions>, DaemonError> {
         options.remind = some(sink.remind);
         options.heartbeat = some(sink.heartbeat);
         options.insecure = sink.insecure;
+        options.ca = sink.ca.clone();
         out.push(options);
     }
     Ok(out)

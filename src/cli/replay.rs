@@ -239,16 +239,17 @@ pub fn event_entry(
     admitted: Admitted,
     scores: Option<Result<MessageScores, Unscored>>,
 ) -> Consumed {
-    let (own, plain, unscored) = match scores {
-        None => (Default::default(), None, None),
-        Some(Ok(scores)) => (scores.own, scores.plain, None),
-        Some(Err(why)) => (Default::default(), None, Some(why)),
+    let (scores, unscored) = match scores {
+        None => (MessageScores::default(), None),
+        Some(Ok(scores)) => (scores, None),
+        Some(Err(why)) => (MessageScores::default(), Some(why)),
     };
+    let MessageScores { own, plain, manner } = scores;
     let Admitted { event, stamp } = admitted;
     Consumed {
         channel: event.channel.clone(),
         at: event.at,
-        fuel: Fuel::Event { event, stamp, scores: own, plain, unscored },
+        fuel: Fuel::Event { event, stamp, scores: own, plain, unscored, manner },
     }
 }
 

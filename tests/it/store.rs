@@ -340,6 +340,7 @@ fn chat(n: u32) -> Consumed {
         scores,
         plain: None,
         unscored: None,
+        manner: None,
     };
     Consumed { channel: ChannelId::new("k:1"), at: AT, fuel }
 }
