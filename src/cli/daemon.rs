@@ -16,18 +16,20 @@ use super::beat::Beat;
 use super::commit::Committer;
 use super::control;
 use super::desk::HouseDesk;
+use super::engine::{Engine, Oracle};
 use super::gate::Gate;
 use super::intake::{FeedClock, Intake};
 use super::observe::{FeedCounts, InferenceCounts, SinkCounts};
 use super::setup::{self, SetupError};
 use super::shard::{Rows, Shard, ToShard, Wiring};
+use super::terms::Terms;
 use crate::config::{self, Config, FeedKind, Mode};
 use crate::console;
 use crate::delivery::{Delivery, SinkOptions};
 use crate::event::{ChannelId, Keyer, Kind, Level, Timestamp};
 use crate::evidence::{Evidence, EvidenceOptions, IdentityKey};
 use crate::feed::{self, FromFeed, ToFeed};
-use crate::model::{Door, Inference, InferenceOptions};
+use crate::model::{Door, Escalation, Inference, InferenceOptions};
 use crate::store::Store;
 use crate::store::journal::{Journal, JournalOptions};
 use crate::telemetry::{Clock, Component, Dropped, Health, Metrics, Status};
@@ -122,12 +124,13 @@ impl Daemon {
                 ..EvidenceOptions::default()
             },
         )?);
+        let terms = Arc::new(Terms::of(&config, &manifest).map_err(SetupError::from)?);
         let journal = Journal::open(
             &dir,
             JournalOptions {
                 keep: config.store.journal_keep.0,
                 cap: config.store.journal_cap.0,
-                config: config.digest(),
+                terms: terms.told(),
                 ..JournalOptions::default()
             },
         )?;
@@ -191,7 +194,8 @@ impl Daemon {
         let door =
             Door::new(most, setup::categories(&config), Arc::new(config.currency.table.rates()));
         let mut intake = Intake::new(door, &clocks);
-        let mut engine = setup::engine(&config, &manifest)?;
+        let oracle = Oracle::model(Escalation::open(&manifest).map_err(SetupError::from)?);
+        let mut engine = Engine::new(terms, oracle);
         for (channel, bytes) in &checkpoint.channels {
             match serde_json::from_slice::<super::engine::Slot>(bytes) {
                 Ok(mut slot) => {
