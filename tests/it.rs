@@ -8,6 +8,8 @@ mod cli;
 mod config;
 #[path = "it/console.rs"]
 mod console;
+#[path = "it/crash.rs"]
+mod crash;
 #[path = "it/delivery.rs"]
 mod delivery;
 #[path = "it/dossier.rs"]

@@ -99,6 +99,7 @@ impl Committer {
         received: Timestamp,
         decided: Option<(Decision, Option<u32>, oneshot::Sender<Option<Change>>)>,
     ) {
+        self.until_done("alert", || async { self.store.step("change.taken") }).await;
         let received = if received.0 == 0 { clock() } else { received };
         let pieces = change.alert.evidence.iter().map(piece).collect();
         let why = Why::Cited { alert: change.alert.id };
@@ -124,6 +125,7 @@ impl Committer {
         // Nobody may be looking.
         let _ = self.live.send(live);
         self.count_open().await;
+        self.until_done("alert", || async { self.store.step("commit.told") }).await;
         if let Some((.., done)) = decided {
             // The asker may have gone; what was decided stands.
             let _ = done.send(Some(change));
@@ -174,6 +176,7 @@ impl Committer {
     }
 
     async fn checkpoint(&self, barrier: &Barrier, channels: Vec<(ChannelId, Vec<u8>)>) {
+        self.until_done("checkpoint", || async { self.store.step("checkpoint.taken") }).await;
         if let Some(journal) = self.journal.clone() {
             // Joined before the commit: the journal must not be behind a checkpoint.
             let _ = tokio::task::spawn_blocking(move || journal.sync()).await;
@@ -182,9 +185,12 @@ impl Committer {
             channels,
             removed: Vec::new(),
             feeds: barrier.feeds.iter().map(|(_, mark)| mark.clone()).collect(),
+            donations: barrier.donations.clone(),
             config: barrier.config.clone(),
         };
+        self.until_done("checkpoint", || async { self.store.step("checkpoint.synced") }).await;
         self.until_done("checkpoint", || self.store.save_checkpoint(&checkpoint)).await;
+        self.until_done("checkpoint", || async { self.store.step("checkpoint.after") }).await;
         for (feed, mark) in &barrier.feeds {
             if let Some(cursor) = &mark.cursor {
                 // The intake may be going down.

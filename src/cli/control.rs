@@ -335,6 +335,7 @@ async fn by_store(
         removed: Vec::new(),
         feeds: checkpoint.feeds,
         config: checkpoint.config,
+        ..Checkpoint::default()
     };
     let sinks = super::daemon::sinks(config).unwrap_or_default();
     let outbox =

@@ -19,6 +19,7 @@ use super::desk::HouseDesk;
 use super::engine::{Engine, Oracle};
 use super::gate::Gate;
 use super::intake::{FeedClock, Intake};
+use super::recall::recall;
 use super::observe::{FeedCounts, InferenceCounts, SinkCounts};
 use super::setup::{self, SetupError};
 use super::shard::{Rows, Shard, ToShard, Wiring};
@@ -196,24 +197,7 @@ impl Daemon {
         let mut intake = Intake::new(door, &clocks);
         let oracle = Oracle::model(Escalation::open(&manifest).map_err(SetupError::from)?);
         let mut engine = Engine::new(terms, oracle);
-        for (channel, bytes) in &checkpoint.channels {
-            match serde_json::from_slice::<super::engine::Slot>(bytes) {
-                Ok(mut slot) => {
-                    slot.feed = place_of(&config, &slot.feed_name);
-                    let stream = slot.stream();
-                    intake.door.restore(channel, stream.setting, stream.language.as_deref());
-                    let (feed, newest) = (slot.feed, slot.channel.now);
-                    intake.heard_before(feed, newest);
-                    if usize::from(feed) < clocks.len() && intake.clock(feed) == FeedClock::Live {
-                        clock.at_least(newest);
-                    }
-                    engine.restore(channel.clone(), slot);
-                }
-                Err(error) => {
-                    tracing::error!(%error, "a channel's checkpoint cannot be read; it starts anew")
-                }
-            }
-        }
+        let mut resume = recall(&checkpoint, &config, &clock, &mut intake, &mut engine);
         let rules =
             config.rules.iter().map(|rule| metrics.rule(&rule.name, rule.mode.name())).collect();
         let (samples_tx, samples) = mpsc::channel(1024);
@@ -248,11 +232,6 @@ impl Daemon {
         for (place, feed) in config.feeds.iter().enumerate() {
             let place = place as u16;
             health.declare_feed(&feed.name, &feed.channels);
-            let mark = checkpoint.feeds.iter().find(|mark| mark.feed == feed.name);
-            if let Some(mark) = mark {
-                intake.dedupe.restore(place, mark.seen.clone());
-            }
-            let resume = mark.and_then(|mark| mark.cursor.as_deref()).map(Into::into);
             let (control, inbox) = mpsc::channel(256);
             controls.push(control);
             spawn_feed(
@@ -260,7 +239,7 @@ impl Daemon {
                 place,
                 feed,
                 &config,
-                resume,
+                resume[usize::from(place)].take(),
                 &keyer,
                 out.clone(),
                 inbox,
@@ -290,11 +269,6 @@ impl Daemon {
             beats: config.feeds.iter().map(|_| Beat::default()).collect(),
             clock: clock.clone(),
             under_way: std::sync::Weak::new(),
-            cursors: checkpoint
-                .feeds
-                .iter()
-                .filter_map(|m| Some((m.feed.clone(), m.cursor.clone()?)))
-                .collect(),
             seq: 0,
             out: Vec::new(),
         };
@@ -414,12 +388,6 @@ fn host_of(url: &str) -> Option<String> {
     let rest = url.split_once("://")?.1;
     let host = rest.split(['/', ':']).next()?;
     (!host.is_empty()).then(|| host.to_owned())
-}
-
-/// The place of a feed by its name; one that is no feed's if there is none such.
-fn place_of(config: &Config, name: &str) -> u16 {
-    let place = config.feeds.iter().position(|feed| feed.name == name);
-    place.map_or(u16::MAX, |place| place as u16)
 }
 
 /// The level that the config shows at least for a channel.

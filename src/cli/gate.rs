@@ -2,7 +2,6 @@
 //! the inference threads, gives the second's beat to live feeds, asks for checkpoints, and takes wishes for pictures
 //! and saved cursors back to the feeds.
 
-use std::collections::HashSet;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -14,17 +13,15 @@ use super::beat::Beat;
 use super::commit::ToCommitter;
 use super::intake::{Admission, FeedClock, Intake, Outcome};
 use super::observe::FeedCounts;
+use super::recall::barrier;
 use super::shard::{Barrier, Rows, ToShard};
 use crate::config::Config;
 use crate::event::{ChannelId, Event, FeedItem, Kind, Level, Timestamp, Unscored, UserKey};
 use crate::evidence::{Evidence, Identity, IdentityKey};
 use crate::feed::{FeedEvent, FeedObserver, FeedReport, FromFeed, ToFeed};
 use crate::model::{Inference, LookJob, Looked, Message, MessageScores, Ready, Rejected, Scored};
-use crate::store::FeedMark;
 use crate::telemetry::{Clock, Component, Corrected, Dropped, Health, Metrics, Status};
 
-/// How often a checkpoint is taken.
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(5);
 /// How long chat waits for room in a full inference queue before it is shed.
 const SHED_AFTER: Duration = Duration::from_millis(250);
 
@@ -49,7 +46,6 @@ pub struct Gate {
     pub clock: Clock,
     /// The last checkpoint asked for; gone once it is saved.
     pub under_way: Weak<Barrier>,
-    pub cursors: std::collections::BTreeMap<String, String>,
     pub seq: u64,
     pub out: Vec<Admission>,
 }
@@ -81,7 +77,8 @@ impl Gate {
         stop: CancellationToken,
     ) {
         let mut second = tokio::time::interval(Duration::from_secs(1));
-        let mut checkpoint = tokio::time::interval(CHECKPOINT_EVERY);
+        let mut checkpoint = tokio::time::interval(self.config.store.checkpoint.0);
+        checkpoint.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         checkpoint.tick().await;
         let mut dry = false;
         loop {
@@ -121,6 +118,7 @@ impl Gate {
         match from.what {
             FeedEvent::Item(item) => self.item(from.feed, item, from.received).await,
             FeedEvent::Connected { resumed } => {
+                self.intake.dedupe.reconnected(from.feed);
                 self.health.set(Component::Feed(&name), Status::Up);
                 if let Some(beat) = self.beats.get_mut(place) {
                     beat.connected(self.clock.ran());
@@ -159,11 +157,6 @@ impl Gate {
             FeedItem::Event(event) => Some(event.kind()),
             _ => None,
         };
-        if let (FeedItem::Cursor(cursor), Some(known)) =
-            (&item, self.config.feeds.get(usize::from(feed)))
-        {
-            self.cursors.insert(known.name.clone(), cursor.to_string());
-        }
         let mut out = std::mem::take(&mut self.out);
         let (sealer, sealed, fresh) = (&self.sealer, &mut self.sealed, &mut self.new_identities);
         let (evidence, rows) = (&self.evidence, &self.rows);
@@ -316,17 +309,7 @@ impl Gate {
         if self.under_way.strong_count() > 0 {
             return;
         }
-        let mut feeds = Vec::new();
-        let mut named = HashSet::new();
-        for (place, feed) in self.config.feeds.iter().enumerate() {
-            let place = place as u16;
-            if named.insert(feed.name.clone()) {
-                let cursor = self.cursors.get(&feed.name).cloned();
-                let seen = self.intake.dedupe.since_cursor(place);
-                feeds.push((place, FeedMark { feed: feed.name.clone(), cursor, seen }));
-            }
-        }
-        let barrier = Arc::new(Barrier { feeds, config: self.config.digest() });
+        let barrier = Arc::new(barrier(&mut self.intake, &self.config));
         self.under_way = Arc::downgrade(&barrier);
         self.tell(ToShard::Barrier(barrier)).await;
     }

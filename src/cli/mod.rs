@@ -1,25 +1,26 @@
 //! The `cli` room: one file per subcommand; `daemon` wires the rooms together.
 
 mod args;
-mod beat;
+pub mod beat;
 pub mod bench;
 mod check;
-mod commit;
+pub mod commit;
 mod control;
 mod daemon;
 mod demo;
 mod desk;
 mod dossier;
 mod draft;
-mod engine;
+pub mod engine;
 mod gate;
-mod intake;
+pub mod intake;
 mod observe;
+pub mod recall;
 mod replay;
 mod schema;
 mod score;
-mod setup;
-mod shard;
+pub mod setup;
+pub mod shard;
 mod sink;
 mod terms;
 

@@ -90,6 +90,8 @@ pub enum ToShard {
 #[derive(Debug)]
 pub struct Barrier {
     pub feeds: Vec<(u16, FeedMark)>,
+    /// Donations whose twins may come, where they changed.
+    pub donations: Option<String>,
     pub config: String,
 }
 
@@ -200,7 +202,8 @@ impl Shard {
         }
     }
 
-    fn take(&mut self, message: ToShard) {
+    /// One message; [`Shard::run`] without its thread.
+    pub fn take(&mut self, message: ToShard) {
         match message {
             ToShard::Event { feed, seq, admitted, scored, received } => {
                 let channel = admitted.event.channel.clone();
@@ -237,6 +240,15 @@ impl Shard {
             }
             ToShard::Stop => {}
         }
+    }
+
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Whether nothing waits for a score.
+    pub fn is_idle(&self) -> bool {
+        self.queues.is_empty() && self.overtaken.is_empty()
     }
 
     fn enqueue(

@@ -187,6 +187,9 @@ pub struct Store {
     pub journal_keep: Dur,
     /// Largest size of the journal; the oldest segments go first. Default: `8GiB`.
     pub journal_cap: Size,
+    /// How often channels' states and feeds' cursors are saved: after a crash, feeds that resume tell again what came
+    /// since. Default: `5s`.
+    pub checkpoint: Dur,
 }
 
 impl Default for Store {
@@ -196,6 +199,7 @@ impl Default for Store {
             url: "sqlite".into(),
             journal_keep: Dur::hours(24),
             journal_cap: Size::gib(8),
+            checkpoint: Dur::secs(5),
         }
     }
 }

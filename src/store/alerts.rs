@@ -61,6 +61,8 @@ impl Store {
         }
         let now = wall_clock();
         let mut write = self.write().await?;
+        let step = |step| if changes.is_empty() { Ok(()) } else { self.step(step) };
+        step("commit.begun")?;
         let mut seq = write.next_outbox_seq().await?;
         for commit in changes {
             if !write.put_revision(&commit.change, now).await? {
@@ -75,10 +77,15 @@ impl Store {
                 write.put_evidence(row, now).await?;
             }
         }
+        step("commit.rows")?;
         if let Some(checkpoint) = checkpoint {
             write.put_checkpoint(checkpoint).await?;
+            self.step("checkpoint.rows")?;
         }
-        write.commit().await
+        step("commit.before")?;
+        write.commit().await?;
+        // From here on it is durable, whatever comes.
+        step("commit.after")
     }
 
     /// One page of alerts, newest first.

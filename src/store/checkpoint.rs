@@ -1,9 +1,9 @@
-//! Checkpoints: each channel's state as opaque bytes, each feed's cursor and window of repeats, and the config's
-//! digest, moved on together in one transaction.
+//! Checkpoints: each channel's state as opaque bytes, each feed's cursor, second and window of repeats, donations whose
+//! twins may come, and the config's digest, moved on together in one transaction.
 
 use sqlx::Row as _;
 
-use super::{Result, Store, Write, corrupt};
+use super::{Result, Store, Write};
 use crate::event::ChannelId;
 
 /// How far a feed was handled.
@@ -13,6 +13,8 @@ pub struct FeedMark {
     pub cursor: Option<String>,
     /// Hashes of the last events, for dropping repeats.
     pub seen: Vec<u64>,
+    /// The newest whole second of the feed's events, where its times are data.
+    pub second: Option<i64>,
 }
 
 /// What changed since the last one, to be saved; or all of it, when loaded.
@@ -22,6 +24,8 @@ pub struct Checkpoint {
     /// Channels to forget; empty when loaded.
     pub removed: Vec<ChannelId>,
     pub feeds: Vec<FeedMark>,
+    /// Donations whose twins may still come, in a form that is the saver's own; none: as saved before.
+    pub donations: Option<String>,
     /// Digest of the config it was made under; empty if there was none.
     pub config: String,
 }
@@ -33,7 +37,8 @@ impl Store {
         self.commit(&[], Some(checkpoint)).await
     }
 
-    /// All that was saved.
+    /// All that was saved. A part that cannot be read is left out and named in the log: what it held is told again by
+    /// feeds that resume.
     pub async fn load_checkpoint(&self) -> Result<Checkpoint> {
         let mut out = Checkpoint::default();
         let mut tx = self.0.pool.begin().await?;
@@ -44,24 +49,34 @@ impl Store {
             let channel: String = row.try_get("channel")?;
             out.channels.push((ChannelId::new(&channel), row.try_get("state")?));
         }
-        let rows = sqlx::query("SELECT feed, resume, seen FROM feed_marks ORDER BY feed")
+        let rows = sqlx::query("SELECT feed, resume, seen, second FROM feed_marks ORDER BY feed")
             .fetch_all(&mut *tx)
             .await?;
         for row in rows {
+            let feed: String = row.try_get("feed")?;
             let seen: Vec<u8> = row.try_get("seen")?;
             if !seen.len().is_multiple_of(8) {
-                return Err(corrupt("a feed's window of repeats"));
+                tracing::error!(
+                    feed,
+                    "a feed's window of repeats cannot be read; the feed starts anew"
+                );
+                continue;
             }
             let seen = seen.chunks_exact(8).map(|word| {
                 // `chunks_exact` gives eight bytes each.
                 u64::from_le_bytes(word.try_into().unwrap_or_default())
             });
             out.feeds.push(FeedMark {
-                feed: row.try_get("feed")?,
+                feed,
                 cursor: row.try_get("resume")?,
                 seen: seen.collect(),
+                second: row.try_get("second")?,
             });
         }
+        let row = sqlx::query("SELECT value FROM meta WHERE name = 'donations'")
+            .fetch_optional(&mut *tx)
+            .await?;
+        out.donations = row.map(|row| row.try_get("value")).transpose()?;
         let row = sqlx::query("SELECT value FROM meta WHERE name = 'config'")
             .fetch_optional(&mut *tx)
             .await?;
@@ -91,24 +106,35 @@ impl Write<'_> {
         for mark in &checkpoint.feeds {
             let seen: Vec<u8> = mark.seen.iter().flat_map(|hash| hash.to_le_bytes()).collect();
             sqlx::query(
-                "INSERT INTO feed_marks (feed, resume, seen) VALUES ($1, $2, $3) \
-                 ON CONFLICT (feed) DO UPDATE SET resume = excluded.resume, seen = excluded.seen",
+                "INSERT INTO feed_marks (feed, resume, seen, second) VALUES ($1, $2, $3, $4) \
+                 ON CONFLICT (feed) DO UPDATE SET resume = excluded.resume, seen = excluded.seen, \
+                 second = excluded.second",
             )
             .bind(mark.feed.clone())
             .bind(mark.cursor.clone())
             .bind(seen)
+            .bind(mark.second)
             .execute(&mut *self.tx)
             .await?;
+        }
+        if let Some(donations) = &checkpoint.donations {
+            self.put_meta("donations", donations).await?;
         }
         if !checkpoint.config.is_empty() {
-            sqlx::query(
-                "INSERT INTO meta (name, value) VALUES ('config', $1) \
-                 ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-            )
-            .bind(checkpoint.config.clone())
-            .execute(&mut *self.tx)
-            .await?;
+            self.put_meta("config", &checkpoint.config).await?;
         }
+        Ok(())
+    }
+
+    async fn put_meta(&mut self, name: &str, value: &str) -> Result<()> {
+        sqlx::query(
+            "INSERT INTO meta (name, value) VALUES ($1, $2) \
+             ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        )
+        .bind(name.to_owned())
+        .bind(value.to_owned())
+        .execute(&mut *self.tx)
+        .await?;
         Ok(())
     }
 }

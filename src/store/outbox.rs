@@ -108,6 +108,7 @@ impl Store {
         at: Timestamp,
         why: Option<&str>,
     ) -> Result<()> {
+        self.step("delivered.before")?;
         let attempts = i64::from(state != "withdrawn");
         let mut write = self.write().await?;
         sqlx::query(
@@ -122,7 +123,8 @@ impl Store {
         .bind(why.map(str::to_owned))
         .execute(&mut *write.tx)
         .await?;
-        write.commit().await
+        write.commit().await?;
+        self.step("delivered.after")
     }
 
     /// A sink is back: what waits for it may go at once, in order.

@@ -229,28 +229,3 @@ fn outcome(alerts: &str) -> Vec<(String, String, String, String)> {
     };
     alerts.lines().map(line).collect()
 }
-
-#[test]
-fn a_daemon_killed_in_the_middle_tells_the_same_alerts_as_one_never_interrupted() {
-    if !has_runtime() {
-        return;
-    }
-    let folder = tempfile::tempdir().expect("a folder");
-    let recording = demo_recording(folder.path(), "paid-violence-en", 90);
-    let config = config(folder.path(), &recording);
-    // Paced, so that the kills fall into the evening: 24 minutes in 36 seconds.
-    let text = std::fs::read_to_string(&config).expect("a config");
-    std::fs::write(&config, text.replace("speed = 0.0", "speed = 40.0")).expect("a config");
-    for seconds in [7, 9] {
-        let mut daemon =
-            vigie(&["run", "-c"]).arg(&config).stderr(Stdio::null()).spawn().expect("vigie starts");
-        std::thread::sleep(Duration::from_secs(seconds));
-        daemon.kill().expect("SIGKILL");
-        daemon.wait().expect("our child");
-    }
-    run_live(folder.path(), &config);
-    let told = std::fs::read_to_string(folder.path().join("alerts.jsonl")).expect("alerts");
-    let (want, _) = replay(&[&recording], &["-c", config.to_str().expect("UTF-8")]);
-    assert!(want.lines().count() >= 2, "something is raised: {want}");
-    assert_eq!(outcome(&told), outcome(&want));
-}

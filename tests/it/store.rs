@@ -222,11 +222,13 @@ async fn a_checkpoint_moves_on_as_a_whole_and_comes_back_as_it_was() {
         feed: "f".into(),
         cursor: cursor.map(Into::into),
         seen: seen.to_vec(),
+        second: cursor.map(|_| 1_755_468_843),
     };
     let first = Checkpoint {
         channels: vec![(a.clone(), vec![0, 255, 39]), (b.clone(), vec![])],
         removed: vec![],
         feeds: vec![mark(None, &[])],
+        donations: Some("[1]".into()),
         config: "sha256:1".into(),
     };
     store.save_checkpoint(&first).await.unwrap();
@@ -235,10 +237,12 @@ async fn a_checkpoint_moves_on_as_a_whole_and_comes_back_as_it_was() {
         channels: vec![(a.clone(), vec![1])],
         removed: vec![b],
         feeds: vec![mark(Some("c2"), &[u64::MAX, 0, 7])],
+        donations: None,
         config: "sha256:2".into(),
     };
     store.commit(&[opened(1)], Some(&second)).await.unwrap();
-    let expected = Checkpoint { removed: vec![], ..second };
+    // What was not told again stays.
+    let expected = Checkpoint { removed: vec![], donations: first.donations, ..second };
     assert_eq!(store.load_checkpoint().await.unwrap(), expected);
     assert!(store.alert(Uuid::from_u128(2)).await.unwrap().is_some());
 }
