@@ -288,7 +288,7 @@ impl Gate {
             }
             if let Some(level_for) = self.beats[place].beat(ran) {
                 self.tell(ToShard::Tick { feed, now, level_for }).await;
-                self.intake.second(feed, now, &mut out);
+                self.intake.beat(feed, now, &mut out);
                 for admission in out.drain(..) {
                     self.admit(feed, admission, now).await;
                 }

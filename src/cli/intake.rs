@@ -239,7 +239,7 @@ impl Intake {
 
     /// On a live feed that is level: closes every look that has been open for long enough at `now`, by the time that
     /// passed since its first picture came.
-    pub fn second(&mut self, feed: u16, now: Timestamp, out: &mut Vec<Admission>) {
+    pub fn beat(&mut self, feed: u16, now: Timestamp, out: &mut Vec<Admission>) {
         self.close_looks(feed, |look| look.at.plus_ms(now.since(look.received)), out);
     }
 
@@ -395,9 +395,9 @@ mod tests {
         take(&mut live, frame(1, 0), T0);
         take(&mut live, frame(2, 250), T0.plus_ms(250));
         let mut out = Vec::new();
-        live.second(0, T0.plus_ms(2_000), &mut out);
+        live.beat(0, T0.plus_ms(2_000), &mut out);
         assert!(out.is_empty(), "the burst is still coming");
-        live.second(0, T0.plus_ms(3_000), &mut out);
+        live.beat(0, T0.plus_ms(3_000), &mut out);
         assert!(
             matches!(&out[..], [Admission::Ready(Ready::Look { frames, .. })] if frames.len() == 2)
         );

@@ -22,7 +22,7 @@ mod score;
 pub mod setup;
 pub mod shard;
 mod sink;
-mod terms;
+pub mod terms;
 
 use std::io::Write;
 use std::process::ExitCode;
