@@ -47,8 +47,6 @@ pub struct Committer {
     pub store: Store,
     pub evidence: Arc<Evidence>,
     pub journal: Option<Journal>,
-    /// `[alerts] mode = "shadow"`: nothing is delivered.
-    pub shadow: bool,
     pub delivery: Delivery,
     pub live: broadcast::Sender<Live>,
     pub metrics: Metrics,
@@ -104,7 +102,7 @@ impl Committer {
         let pieces = change.alert.evidence.iter().map(piece).collect();
         let why = Why::Cited { alert: change.alert.id };
         let rows = self.keep(change.alert.channel.clone(), change.alert.level, pieces, why).await;
-        let outbox = if self.shadow { Vec::new() } else { self.delivery.rows(&change, received) };
+        let outbox = self.delivery.rows(&change, received);
         if let Some((decision, uid, _)) = &decided {
             self.until_done("audit", || async {
                 self.store.append_decision(decision, *uid).await.map(|_| ())

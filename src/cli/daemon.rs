@@ -160,7 +160,7 @@ impl Daemon {
 
         let source = setup::public_url(&config);
         let counts = Arc::new(SinkCounts::new(metrics.clone(), health.clone()));
-        let delivery = Delivery::start(&store, &source, sinks(&config)?, counts)?;
+        let delivery = Delivery::start(&store, &source, sinks(&config)?, counts.clone())?;
 
         let (live, _) = broadcast::channel(config.limits.stream_queue.max(16));
         let rows: Rows = Rows::default();
@@ -171,7 +171,6 @@ impl Daemon {
             store: store.clone(),
             evidence: evidence.clone(),
             journal: Some(journal.clone()),
-            shadow: config.alerts.mode == Mode::Shadow,
             delivery: delivery.clone(),
             live: live.clone(),
             metrics: metrics.clone(),
@@ -300,6 +299,7 @@ impl Daemon {
         let address = listener.local_addr().map_err(|e| io("listening", e))?;
         let pages = console::router(desk.clone(), settings);
         serve(&mut servers, listener, pages.clone(), stop.clone());
+        let pages = super::sink::routes(delivery.clone()).fallback_service(pages);
         if !config.server.metrics_listen.is_empty() {
             let listener = bind(&config.server.metrics_listen).await?;
             serve(&mut servers, listener, console::health_router(desk.clone()), stop.clone());
@@ -314,7 +314,8 @@ impl Daemon {
             stop.clone(),
         )
         .map_err(|e| io("the control socket", e))?;
-        housekeeping(&mut servers, store.clone(), evidence, metrics, rows, stop.clone());
+        let watched = (delivery.clone(), counts);
+        housekeeping(&mut servers, store.clone(), evidence, metrics, rows, watched, stop.clone());
 
         let shards = vec![(to_shard, thread)];
         let drain = config.server.drain.0;
@@ -405,7 +406,9 @@ fn floor(config: &Config, channel: &ChannelId) -> Level {
 
 /// The sinks of a config, as the delivery room takes them.
 pub fn sinks(config: &Config) -> Result<Vec<SinkOptions>, DaemonError> {
-    use crate::delivery::{Content, Secret, SinkKind};
+    use crate::delivery::{Content, Secret, SinkKind, Storm};
+    let storm = (config.alerts.storm > 0)
+        .then(|| Storm { singly: config.alerts.storm, window: Duration::from_secs(60) });
     let mut out = Vec::new();
     for sink in &config.sinks {
         let kind = match sink.kind {
@@ -423,10 +426,11 @@ pub fn sinks(config: &Config) -> Result<Vec<SinkOptions>, DaemonError> {
             config::SinkKind::Jsonl => {
                 SinkKind::Jsonl { path: sink.path.clone().unwrap_or_default() }
             }
-            config::SinkKind::Alertmanager => {
-                tracing::warn!(sink = %sink.name, "alertmanager sinks are not served by this version");
-                continue;
-            }
+            config::SinkKind::Alertmanager => SinkKind::Alertmanager {
+                url: sink.url.clone(),
+                timeout: sink.timeout.0,
+                every: Duration::from_secs(60),
+            },
         };
         let some = |dur: config::Dur| (!dur.0.is_zero()).then_some(dur.0);
         let mut options = SinkOptions::new(&sink.name, kind);
@@ -440,6 +444,8 @@ pub fn sinks(config: &Config) -> Result<Vec<SinkOptions>, DaemonError> {
         options.heartbeat = some(sink.heartbeat);
         options.insecure = sink.insecure;
         options.ca = sink.ca.clone();
+        options.quiet = config.alerts.mode == Mode::Shadow;
+        options.storm = storm;
         out.push(options);
     }
     Ok(out)
@@ -499,6 +505,7 @@ fn housekeeping(
     evidence: Arc<Evidence>,
     metrics: Metrics,
     rows: Rows,
+    (delivery, counts): (Delivery, Arc<SinkCounts>),
     stop: CancellationToken,
 ) {
     servers.spawn(async move {
@@ -506,16 +513,14 @@ fn housekeeping(
         let mut swept: Option<Instant> = None;
         loop {
             tokio::select! { _ = every.tick() => {}, () = stop.cancelled() => return }
-            let mut counts = [0usize; 5];
-            rows.read().values().for_each(|row| counts[row.level as usize] += 1);
+            let mut levels = [0usize; 5];
+            rows.read().values().for_each(|row| levels[row.level as usize] += 1);
             Level::ALL
                 .iter()
-                .zip(counts)
+                .zip(levels)
                 .for_each(|(level, count)| metrics.set_channels(*level, count));
-            if let Ok(pending) = store.pending_counts().await {
-                pending
-                    .iter()
-                    .for_each(|(sink, count)| metrics.set_outbox_pending(sink, *count as usize));
+            if let Ok(views) = delivery.overview().await {
+                counts.overview(&views, clock());
             }
             if swept.is_none_or(|then| then.elapsed() > Duration::from_secs(600)) {
                 swept = Some(Instant::now());

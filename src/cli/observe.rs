@@ -1,9 +1,12 @@
 //! Counts of feeds, inference and sinks, as metrics and health.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use parking_lot::Mutex;
+
 use crate::config::Feed;
-use crate::delivery::{DeliveryObserver, Outcome, SinkState};
+use crate::delivery::{DeliveryObserver, Outcome, SinkState, SinkView};
 use crate::event::{Kind, Timestamp};
 use crate::feed::{FeedObserver, FeedReport};
 use crate::model::{Manifest, ModelError, ModelKind, Watcher};
@@ -86,11 +89,66 @@ impl Watcher for InferenceCounts {
 pub struct SinkCounts {
     metrics: Metrics,
     health: Health,
+    /// Sinks that are no longer in the config and for which something still waits.
+    gone: Mutex<BTreeSet<String>>,
 }
+
+/// For so long after its commit a message that was given up is shown in `/readyz` and on the page, in milliseconds.
+const PARKED_SHOWN: i64 = 7 * 86_400_000;
 
 impl SinkCounts {
     pub fn new(metrics: Metrics, health: Health) -> Self {
-        Self { metrics, health }
+        Self { metrics, health, gone: Mutex::default() }
+    }
+
+    /// Shows how each sink fares, what waits and what was given up.
+    pub fn overview(&self, views: &[SinkView], now: Timestamp) {
+        let mut gone = BTreeSet::new();
+        for view in views {
+            self.metrics.set_outbox_pending(&view.name, view.waiting as usize);
+            self.metrics.set_outbox_parked(&view.name, view.parked as usize);
+            if view.state.is_none() {
+                self.health.declare_sink(&view.name);
+                gone.insert(view.name.clone());
+            }
+            self.health.set(Component::Sink(&view.name), told(view, now));
+        }
+        let mut before = self.gone.lock();
+        let known = |name: &String| views.iter().any(|view| view.name == *name);
+        for name in before.iter().filter(|name| !known(name)) {
+            self.removed(name);
+        }
+        *before = gone;
+    }
+}
+
+/// A sink's state in words, without personal data.
+fn told(view: &SinkView, now: Timestamp) -> Status {
+    let mut parts = Vec::new();
+    let waiting = match view.waiting {
+        0 => String::new(),
+        1 => "; 1 message waits".to_owned(),
+        n => format!("; {n} messages wait"),
+    };
+    match &view.state {
+        None => {
+            parts.push(format!("is no longer in the config{waiting}: add it again to send them"))
+        }
+        Some(state) if !state.ok => {
+            let why = state.last_error.as_deref().unwrap_or("no answer");
+            let since = state.failing_since.unwrap_or(now);
+            parts.push(format!("fails since {since}: {why}{waiting}"));
+        }
+        Some(_) => {}
+    }
+    let shown = |item: &&OutboxItem| now.since(item.created) < PARKED_SHOWN;
+    if let Some(last) = view.last_parked.as_ref().filter(shown) {
+        let why = last.why.as_deref().unwrap_or("no answer");
+        parts.push(format!("{} given up, the last {}: {why}", view.parked, last.id));
+    }
+    match parts.is_empty() {
+        true => Status::Up,
+        false => Status::Degraded(parts.join("; ")),
     }
 }
 
@@ -106,7 +164,10 @@ impl DeliveryObserver for SinkCounts {
     }
 
     fn attempt(&self, sink: &str, outcome: Outcome) {
-        self.metrics.delivery_attempt(sink, outcome == Outcome::Accepted);
+        // That a message is given up is no further attempt.
+        if outcome != Outcome::Parked {
+            self.metrics.delivery_attempt(sink, outcome == Outcome::Accepted);
+        }
     }
 
     fn accepted(&self, sink: &str, _item: &OutboxItem, latency: Duration, first: bool) {
@@ -116,13 +177,9 @@ impl DeliveryObserver for SinkCounts {
     }
 
     fn turned(&self, sink: &str, state: &SinkState) {
-        let status = if state.ok {
-            tracing::info!(sink, "the sink accepts again");
-            Status::Up
-        } else {
-            let why = state.last_error.clone().unwrap_or_default();
-            tracing::warn!(sink, %why, "the sink fails; what it is told waits");
-            Status::Degraded(why)
+        let status = match state.ok {
+            true => Status::Up,
+            false => Status::Degraded(state.last_error.clone().unwrap_or_default()),
         };
         self.health.set(Component::Sink(sink), status);
     }

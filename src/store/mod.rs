@@ -9,6 +9,7 @@ mod evidence;
 pub mod journal;
 mod lock;
 mod outbox;
+mod sinks;
 mod timeline;
 
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ pub use checkpoint::{Checkpoint, FeedMark};
 pub use evidence::{CitedPiece, Swept};
 pub use lock::FolderLock;
 pub use outbox::{OutboxItem, Urgent};
+pub use sinks::OutboxCounts;
 pub use timeline::Sample;
 
 use crate::telemetry::Faults;

@@ -127,6 +127,7 @@ pub const FAMILIES: [Family; 23] = [
         "From an alert's opening to a person's decision.",
     ),
     family("vigie_outbox_pending", Gauge, &["sink"], "Deliveries that wait for a sink."),
+    family("vigie_outbox_parked", Gauge, &["sink"], "Deliveries that were given up."),
     family(
         "vigie_delivery_attempts_total",
         Counter,
