@@ -520,7 +520,7 @@ fn housekeeping(
                 .zip(levels)
                 .for_each(|(level, count)| metrics.set_channels(*level, count));
             if let Ok(views) = delivery.overview().await {
-                counts.overview(&views, clock());
+                counts.overview(&views, setup::clock());
             }
             if swept.is_none_or(|then| then.elapsed() > Duration::from_secs(600)) {
                 swept = Some(Instant::now());

@@ -43,7 +43,7 @@ const fn family(
 }
 
 /// Every family but `vigie_process_*`, which the process collector brings.
-pub const FAMILIES: [Family; 23] = [
+pub const FAMILIES: [Family; 24] = [
     family(
         "vigie_feed_events_total",
         Counter,
