@@ -317,8 +317,8 @@ async fn by_store(
     let terms = Terms::of(config, &manifest).map_err(setup::SetupError::from)?;
     let mut engine = Engine::new(Arc::new(terms), Oracle::None);
     let checkpoint = store.load_checkpoint().await?;
-    let state = checkpoint.channels.iter().find(|(id, _)| *id == channel);
-    if let Some(slot) = state.and_then(|(_, bytes)| serde_json::from_slice(bytes).ok()) {
+    let state = store.channel_state(&channel).await?;
+    if let Some(slot) = state.and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
         engine.restore(channel.clone(), slot);
     }
     let at = engine.slot(&channel).map_or(decision.at, |slot| slot.channel.now);
@@ -328,10 +328,10 @@ async fn by_store(
         return Err(ActError::Nothing(known.alert.state.name()));
     };
     store.append_decision(&decision, Some(uid())).await?;
-    let slot =
-        engine.slot(&channel).and_then(|slot| serde_json::to_vec(slot).ok()).unwrap_or_default();
+    let saved = engine.slot(&channel).and_then(|slot| slot.saved(&channel).ok());
     let checkpoint = Checkpoint {
-        channels: vec![(channel, slot)],
+        channels: saved.into_iter().collect(),
+        asleep: Vec::new(),
         removed: Vec::new(),
         feeds: checkpoint.feeds,
         config: checkpoint.config,

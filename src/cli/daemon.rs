@@ -5,6 +5,7 @@
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use lru::LruCache;
@@ -23,6 +24,7 @@ use super::observe::{FeedCounts, InferenceCounts, SinkCounts};
 use super::recall::recall;
 use super::setup::{self, SetupError};
 use super::shard::{Rows, Shard, ToShard, Wiring};
+use super::shelf::Shelf;
 use super::terms::Terms;
 use crate::config::{self, Config, FeedKind, Mode};
 use crate::console;
@@ -167,6 +169,7 @@ impl Daemon {
         let shard_count = 1;
         let (to_committer, committer_inbox) = mpsc::channel(1024);
         let (saved_tx, saved) = mpsc::channel(64);
+        let durable = Arc::new(AtomicU64::new(0));
         let committer = Committer {
             store: store.clone(),
             evidence: evidence.clone(),
@@ -176,6 +179,7 @@ impl Daemon {
             metrics: metrics.clone(),
             health: health.clone(),
             saved: saved_tx,
+            durable: durable.clone(),
             shards: shard_count,
         };
         let committer = tokio::spawn(committer.run(committer_inbox));
@@ -197,6 +201,9 @@ impl Daemon {
         let oracle = Oracle::model(Escalation::open(&manifest).map_err(SetupError::from)?);
         let mut engine = Engine::new(terms, oracle);
         let mut resume = recall(&checkpoint, &config, &clock, &mut intake, &mut engine);
+        let asleep = checkpoint.asleep.into_iter().map(|known| known.channel).collect();
+        let (idle, in_memory) = (config.limits.idle.0, config.limits.channels);
+        let shelf = Shelf::new(store.clone(), asleep, durable, idle, in_memory);
         let rules =
             config.rules.iter().map(|rule| metrics.rule(&rule.name, rule.mode.name())).collect();
         let (samples_tx, samples) = mpsc::channel(1024);
@@ -213,6 +220,7 @@ impl Daemon {
             clock: clock.clone(),
             floor: Arc::new(move |channel| floor(&floors, channel)),
             look_wait: config.limits.look_wait.0,
+            shelf,
             data_clock: clocks.iter().map(|clock| *clock == FeedClock::Data).collect(),
         };
         let (to_shard, shard_inbox) = mpsc::channel(config.limits.shard_queue.max(64));

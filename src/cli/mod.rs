@@ -21,6 +21,7 @@ mod schema;
 mod score;
 pub mod setup;
 pub mod shard;
+pub mod shelf;
 mod sink;
 pub mod terms;
 

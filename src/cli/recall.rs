@@ -38,8 +38,8 @@ pub fn recall(
     intake: &mut Intake,
     engine: &mut Engine,
 ) -> Vec<Option<Box<str>>> {
-    for (channel, bytes) in &checkpoint.channels {
-        let mut slot = match serde_json::from_slice::<Slot>(bytes) {
+    for saved in &checkpoint.channels {
+        let mut slot = match serde_json::from_slice::<Slot>(&saved.state) {
             Ok(slot) => slot,
             Err(error) => {
                 tracing::error!(%error, "a channel's checkpoint cannot be read; it starts anew");
@@ -55,9 +55,11 @@ pub fn recall(
                 clock.at_least(slot.channel.now);
             }
         }
-        let stream = slot.stream();
-        intake.door.restore(channel, stream.setting, stream.language.as_deref());
-        engine.restore(channel.clone(), slot);
+        intake.door.restore(&saved.channel, saved.setting, saved.language.as_deref());
+        engine.restore(saved.channel.clone(), slot);
+    }
+    for known in &checkpoint.asleep {
+        intake.door.restore(&known.channel, known.setting, known.language.as_deref());
     }
     if let Some(donations) = &checkpoint.donations {
         match serde_json::from_str(donations) {
