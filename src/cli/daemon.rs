@@ -73,7 +73,10 @@ pub struct Daemon {
 /// Runs until SIGTERM or SIGINT; tells systemd.
 pub async fn run(path: &Path) -> Result<(), DaemonError> {
     let config = Arc::new(setup::config(path).map_err(SetupError::from)?);
-    let daemon = Daemon::start(config.clone(), path).await?;
+    let daemon = Daemon::start(config.clone(), path).await.map_err(|error| match error {
+        DaemonError::Setup(error) => DaemonError::Setup(error.placed(&config)),
+        other => other,
+    })?;
     tracing::info!(console = %format!("http://{}", daemon.address), version = env!("CARGO_PKG_VERSION"), "ready");
     crate::telemetry::systemd::ready(&format!("{} feeds", config.feeds.len()));
     let watchdog = tokio::spawn(crate::telemetry::systemd::watchdog(|| async { true }));
@@ -239,6 +242,9 @@ impl Daemon {
         for (place, feed) in config.feeds.iter().enumerate() {
             let place = place as u16;
             health.declare_feed(&feed.name, &feed.channels);
+            if resume[usize::from(place)].is_some() {
+                observer.cursor(place);
+            }
             let (control, inbox) = mpsc::channel(256);
             controls.push(control);
             spawn_feed(
@@ -272,7 +278,7 @@ impl Daemon {
             controls,
             metrics: metrics.clone(),
             health: health.clone(),
-            observer,
+            observer: observer.clone(),
             beats: config.feeds.iter().map(|_| Beat::default()).collect(),
             clock: clock.clone(),
             under_way: std::sync::Weak::new(),
@@ -290,6 +296,7 @@ impl Daemon {
             metrics: metrics.clone(),
             health: health.clone(),
             live,
+            accesses: Default::default(),
         });
         let mut servers = tokio::task::JoinSet::new();
         let settings = console::Settings {
@@ -312,16 +319,16 @@ impl Daemon {
             let listener = bind(&config.server.metrics_listen).await?;
             serve(&mut servers, listener, console::health_router(desk.clone()), stop.clone());
         }
-        control::serve(
-            &mut servers,
-            &dir,
-            pages,
-            config.clone(),
-            store.clone(),
-            to_shard.clone(),
-            stop.clone(),
-        )
-        .map_err(|e| io("the control socket", e))?;
+        let hands = control::Hands {
+            config: config.clone(),
+            store: store.clone(),
+            shard: to_shard.clone(),
+            evidence: evidence.clone(),
+            health,
+            feeds: observer,
+        };
+        control::serve(&mut servers, &dir, pages, hands, stop.clone())
+            .map_err(|e| io("the control socket", e))?;
         let watched = (delivery.clone(), counts);
         housekeeping(&mut servers, store.clone(), evidence, metrics, rows, watched, stop.clone());
 
@@ -460,7 +467,7 @@ pub fn sinks(config: &Config) -> Result<Vec<SinkOptions>, DaemonError> {
 }
 
 #[allow(clippy::too_many_arguments)]
-fn spawn_feed(
+pub fn spawn_feed(
     feeds: &mut tokio::task::JoinSet<()>,
     place: u16,
     feed: &config::Feed,

@@ -1,34 +1,87 @@
 //! Counts of feeds, inference and sinks, as metrics and health.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use super::setup::clock;
 use crate::config::Feed;
 use crate::delivery::{DeliveryObserver, Outcome, SinkState, SinkView};
 use crate::event::{Kind, Timestamp};
 use crate::feed::{FeedObserver, FeedReport};
 use crate::model::{Manifest, ModelError, ModelKind, Watcher};
 use crate::store::OutboxItem;
-use crate::telemetry::{Component, Dropped, FeedMetrics, Health, Metrics, Status};
+use crate::telemetry::{Component, Corrected, Dropped, FeedMetrics, Health, Metrics, Status};
 
 /// Counts of every feed, by place.
 pub struct FeedCounts {
     metrics: Metrics,
-    feeds: Vec<FeedMetrics>,
+    feeds: Vec<(FeedMetrics, Mutex<Heard>)>,
+}
+
+/// What one feed was heard to bring since it began, for people.
+#[derive(Clone, Debug, Default)]
+pub struct Heard {
+    pub connected_since: Option<Timestamp>,
+    /// Newest time that an event bore.
+    pub newest: Option<Timestamp>,
+    /// Arrival of the last event.
+    pub received: Option<Timestamp>,
+    /// From the last event's own time to its arrival, milliseconds.
+    pub lag_ms: Option<i64>,
+    /// Events by kind, in the order of [`Kind::ALL`].
+    pub events: [u64; Kind::ALL.len()],
+    /// Messages that were no events, by reason.
+    pub skipped: BTreeMap<&'static str, u64>,
+    /// Events more than 5 s ahead of the daemon's clock.
+    pub ahead: u64,
+    pub reconnects: u64,
+    /// It told a cursor to resume at.
+    pub cursor: bool,
 }
 
 impl FeedCounts {
     pub fn new(metrics: &Metrics, feeds: &[Feed]) -> Self {
-        let feeds = feeds.iter().map(|feed| metrics.feed(&feed.name)).collect();
-        Self { metrics: metrics.clone(), feeds }
+        let feeds = feeds.iter().map(|feed| (metrics.feed(&feed.name), Mutex::default()));
+        Self { metrics: metrics.clone(), feeds: feeds.collect() }
+    }
+
+    /// The feed told a cursor.
+    pub fn cursor(&self, feed: u16) {
+        if let Some((_, heard)) = self.feeds.get(usize::from(feed)) {
+            heard.lock().cursor = true;
+        }
+    }
+
+    /// What the feed was heard to bring.
+    pub fn heard(&self, feed: usize) -> Heard {
+        self.feeds.get(feed).map(|(_, heard)| heard.lock().clone()).unwrap_or_default()
+    }
+}
+
+impl Heard {
+    fn take(&mut self, report: FeedReport) {
+        match report {
+            FeedReport::Event { kind, at, lag_ms } => {
+                self.events[kind as usize] += 1;
+                self.newest = self.newest.max(Some(at));
+                self.received = Some(at.plus_ms(lag_ms));
+                self.lag_ms = Some(lag_ms);
+            }
+            FeedReport::Dropped { reason, .. } => *self.skipped.entry(reason).or_default() += 1,
+            FeedReport::Corrected { what: Corrected::TimeAhead, .. } => self.ahead += 1,
+            FeedReport::Corrected { .. } => {}
+            FeedReport::Connected(connected) => self.connected_since = connected.then(clock),
+            FeedReport::Reconnect => self.reconnects += 1,
+        }
     }
 }
 
 impl FeedObserver for FeedCounts {
     fn report(&self, feed: u16, report: FeedReport) {
-        let Some(counts) = self.feeds.get(usize::from(feed)) else { return };
+        let Some((counts, heard)) = self.feeds.get(usize::from(feed)) else { return };
+        heard.lock().take(report);
         match report {
             FeedReport::Event { kind, at, lag_ms } => {
                 counts.event(kind, at, Timestamp(at.0.saturating_add(lag_ms)));
