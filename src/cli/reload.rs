@@ -27,7 +27,7 @@ use crate::event::{Keyer, Kind};
 use crate::feed::{self, FromFeed, ToFeed};
 use crate::model::Manifest;
 use crate::store::journal::Journal;
-use crate::telemetry::{Component, Health, Metrics, Status, systemd};
+use crate::telemetry::{Clock as Ticker, Component, Health, Metrics, Status, systemd};
 
 /// A feed that was told to end has this long until its task is broken off.
 const GOODBYE: Duration = Duration::from_secs(5);
@@ -82,7 +82,7 @@ impl FeedSetup {
         way: Way,
         stop: CancellationToken,
     ) -> BoxFuture<'static, ()> {
-        let (feed, Way { out, control, observer }) = (self.feed.clone(), way);
+        let (feed, Way { out, control, observer, clock }) = (self.feed.clone(), way);
         match feed.kind {
             FeedKind::Websocket => {
                 let options = feed::WebsocketOptions {
@@ -96,7 +96,7 @@ impl FeedSetup {
                     insecure: feed.insecure,
                 };
                 let task = feed::websocket::run(
-                    place, options, resume, keyer, out, control, observer, stop,
+                    place, options, resume, keyer, out, control, observer, clock, stop,
                 );
                 task.boxed()
             }
@@ -104,7 +104,7 @@ impl FeedSetup {
                 let path = feed.path.unwrap_or_default();
                 let options = feed::RecordingOptions { path, speed: feed.speed };
                 let task = feed::recording::run(
-                    place, options, resume, keyer, out, control, observer, stop,
+                    place, options, resume, keyer, out, control, observer, clock, stop,
                 );
                 task.boxed()
             }
@@ -121,6 +121,7 @@ pub struct Way {
     pub out: mpsc::Sender<FromFeed>,
     pub control: mpsc::Receiver<ToFeed>,
     pub observer: Arc<FeedCounts>,
+    pub clock: Ticker,
 }
 
 /// What every feed's task is given.
@@ -128,6 +129,7 @@ pub struct Starter {
     pub out: mpsc::Sender<FromFeed>,
     pub keyer: Keyer,
     pub observer: Arc<FeedCounts>,
+    pub clock: Ticker,
     pub health: Health,
     pub stop: CancellationToken,
 }
@@ -142,7 +144,8 @@ impl Starter {
         later: bool,
     ) -> Running {
         let stop = self.stop.child_token();
-        let way = Way { out: self.out.clone(), control, observer: self.observer.clone() };
+        let (observer, clock) = (self.observer.clone(), self.clock.clone());
+        let way = Way { out: self.out.clone(), control, observer, clock };
         let (name, channels) = (&setup.feed.name, &setup.feed.channels);
         self.observer.seat(place, name);
         self.health.declare_feed(name, channels);

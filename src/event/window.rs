@@ -7,7 +7,10 @@ impl Signal {
     /// not fade: counts of voices, shares of the messages, what holds now.
     pub fn half_life_ms(self) -> Option<i64> {
         let stem = self.stem();
-        let share = matches!(self, Signal::ChatAlike60s | Signal::ChatLaughter60s | Signal::CouplingLift24h);
+        let share = matches!(
+            self,
+            Signal::ChatAlike60s | Signal::ChatLaughter60s | Signal::CouplingLift24h
+        );
         if share || self == Signal::PictureCamera2m || stem.ends_with("_voices") {
             return None;
         }
