@@ -24,9 +24,9 @@ use super::observe::{FeedCounts, InferenceCounts, SinkCounts};
 use super::recall::recall;
 use super::reload::{self, Current, FeedSetup, Reloader, Starter};
 use super::setup::{self, SetupError};
-use super::shard::{Rows, Shard, Standing, ToShard, Wiring};
+use super::shard::{Rows, Shard, ToShard, Wiring};
 use super::shelf::Shelf;
-use super::terms::Terms;
+use super::terms::{Standing, Terms};
 use crate::config::{self, Config, Mode};
 use crate::console;
 use crate::delivery::{Delivery, SinkOptions};
@@ -227,11 +227,7 @@ impl Daemon {
             terms: terms.clone(),
             journal: Some(journal.clone()),
             feeds: names,
-            data_clock: config
-                .feeds
-                .iter()
-                .map(|feed| feed.clock() == config::Clock::Data)
-                .collect(),
+            data: config.feeds.iter().map(|feed| feed.clock() == config::Clock::Data).collect(),
             rules: reload::rule_counters(&config, &metrics),
             limits: config.limits.clone(),
         };

@@ -19,8 +19,7 @@ use super::gate::{Reload, ToGate};
 use super::intake::FeedClock;
 use super::observe::FeedCounts;
 use super::setup::{config_with_secrets, inactive_rules};
-use super::shard::Standing;
-use super::terms::Terms;
+use super::terms::{Standing, Terms};
 use crate::config::{self, Clock, Config, ConfigErrors, FeedKind, Mode, Problem};
 use crate::delivery::{Delivery, SinkOptions};
 use crate::event::{Keyer, Kind};
@@ -397,12 +396,12 @@ impl Reloader {
                 None => seats.push(seat),
             }
         }
-        let (feeds, data_clock) = seats.into_iter().unzip();
+        let (feeds, data) = seats.into_iter().unzip();
         Standing {
             terms: self.terms.clone(),
             journal: Some(self.journal.clone()),
             feeds,
-            data_clock,
+            data,
             rules: rule_counters(config, &self.metrics),
             limits: config.limits.clone(),
         }

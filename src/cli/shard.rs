@@ -15,9 +15,8 @@ use super::commit::ToCommitter;
 use super::engine::{Engine, Step};
 use super::replay::{event_entry, gap_entries, look_entry};
 use super::shelf::Shelf;
-use super::terms::Terms;
+use super::terms::Standing;
 use crate::alert::{Change, EvidenceKind};
-use crate::config::Limits;
 use crate::console::{ChannelRow, Live};
 use crate::event::{
     Admitted, ChannelId, Consumed, Decision, Digest, Fuel, Gap, Level, LookFrame, SampleRequest,
@@ -26,7 +25,6 @@ use crate::event::{
 use crate::evidence::Piece;
 use crate::model::{Looked, MessageScores};
 use crate::risk::look_every_ms;
-use crate::store::journal::Journal;
 use crate::store::{ChannelState, FeedMark};
 use crate::telemetry::Clock;
 
@@ -105,20 +103,6 @@ pub struct Barrier {
 
 /// Rows of the page, by channel; bounded by the shards' channels.
 pub type Rows = Arc<RwLock<HashMap<ChannelId, ChannelRow>>>;
-
-/// What a config gives a shard; a reload gives another.
-pub struct Standing {
-    pub terms: Arc<Terms>,
-    /// Tells what it records as judged under these terms.
-    pub journal: Option<Journal>,
-    /// Names of the feeds, by place; a feed keeps its place as long as the daemon runs.
-    pub feeds: Vec<String>,
-    /// Feeds whose times are data: looks are always waited for.
-    pub data_clock: Vec<bool>,
-    /// Counters of rules by their place: matches.
-    pub rules: Vec<IntCounter>,
-    pub limits: Limits,
-}
 
 /// What a shard needs from the house.
 pub struct Wiring {
@@ -321,13 +305,7 @@ impl Shard {
                 return;
             };
             let late = matches!(head.item, Item::Look { .. })
-                && !self
-                    .wiring
-                    .standing
-                    .data_clock
-                    .get(usize::from(head.feed))
-                    .copied()
-                    .unwrap_or(false)
+                && !self.wiring.standing.data_clock(head.feed)
                 && self.wiring.clock.ran().saturating_sub(head.since)
                     >= self.wiring.standing.limits.look_wait.0;
             match &head.item {
@@ -442,8 +420,7 @@ impl Shard {
         let slot = self.engine.slot_mut(&channel);
         if slot.feed != feed || slot.feed_name.is_empty() {
             slot.feed = feed;
-            let name = self.wiring.standing.feeds.get(usize::from(feed)).map(String::as_str);
-            slot.feed_name = name.unwrap_or_default().into();
+            slot.feed_name = self.wiring.standing.feed(feed).into();
         }
         if let Some(journal) = &self.wiring.standing.journal {
             let mut mark = slot.mark;
@@ -581,7 +558,7 @@ impl Shard {
             frozen: slot.channel.frozen(),
             unwatched: false,
             gaps: slot.channel.gaps(),
-            feed: self.wiring.standing.feeds.get(usize::from(feed)).cloned().unwrap_or_default(),
+            feed: self.wiring.standing.feed(feed).to_owned(),
             last_event: Some(slot.channel.now),
             alert: slot.book.live().map(|alert| alert.id),
         };
