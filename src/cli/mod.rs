@@ -2,30 +2,33 @@
 
 mod args;
 mod audit;
+pub mod beat;
 pub mod bench;
 mod check;
-mod commit;
+pub mod commit;
 mod control;
 mod daemon;
 mod demo;
 mod desk;
 mod dossier;
 mod draft;
-mod engine;
+pub mod engine;
 mod eval;
 mod feed;
 mod gate;
-mod intake;
+pub mod intake;
 mod observe;
+pub mod recall;
 mod record;
+mod reload;
 mod replay;
 mod schema;
 mod score;
-mod setup;
-mod shard;
-mod shelf;
+pub mod setup;
+pub mod shard;
+pub mod shelf;
 mod sink;
-mod terms;
+pub mod terms;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -35,6 +38,7 @@ use clap::Parser;
 use self::args::{
     AuditWhat, Cli, DecideArgs, EvalWhat, FeedWhat, ReplayArgs, ScoreWhat, SinkWhat, Verb,
 };
+pub use self::setup::config_with_secrets;
 use crate::config::ConfigErrors;
 use crate::event::DecisionKind;
 use crate::model::ModelError;
