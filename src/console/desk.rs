@@ -70,6 +70,7 @@ pub struct ChannelRow {
     /// No feed brings it at the moment: whatever happens there is not seen.
     pub unwatched: bool,
     /// What could not be seen lately, oldest first.
+    #[schema(schema_with = super::openapi::gaps)]
     pub gaps: Vec<Gap>,
     pub feed: String,
     #[schema(value_type = Option<String>, format = DateTime)]

@@ -7,7 +7,9 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
-use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Ref, Schema, Type};
+use utoipa::openapi::schema::{
+    ArrayBuilder, KnownFormat, ObjectBuilder, Ref, Schema, SchemaFormat, Type,
+};
 use utoipa::openapi::{InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder};
 
 use super::App;
@@ -25,6 +27,19 @@ pub fn level() -> Schema {
         .schema_type(Type::String)
         .enum_values(Some(Level::ALL.map(Level::name)))
         .into()
+}
+
+/// Holes in what a feed could tell.
+pub fn gaps() -> Schema {
+    let text = || ObjectBuilder::new().schema_type(Type::String);
+    let time = || text().format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
+    let gap = ObjectBuilder::new()
+        .property("channel", text())
+        .property("from", time())
+        .property("to", time())
+        .required("from")
+        .required("to");
+    ArrayBuilder::new().items(gap).into()
 }
 
 /// What the document says of itself.
