@@ -34,7 +34,8 @@ COLUMNS = (
 
 @dataclass
 class History:
-    """Messages: t (ms), user, scores [n, 8], paid, eur. Looks: t, violence (nan: no model), motion, level (brightness), same."""
+    """Messages: t (ms), user, scores [n, 8], paid, eur. Looks: t, violence (nan: no model), motion, level (brightness), same (the bytes
+    of the look before: it proves nothing about motion; none: no look is)."""
 
     started: int = 0
     m_t: np.ndarray = None
@@ -46,6 +47,7 @@ class History:
     l_violence: np.ndarray = None
     l_motion: np.ndarray = None
     l_level: np.ndarray = None
+    l_same: np.ndarray = None
     notices: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     measures: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
 
@@ -70,7 +72,10 @@ def stillness(h, weight):
     times, seconds, hurt = [], [], []
     burst = since = last = None
     after, level = False, 0.0
-    for t, motion, now, w in zip(h.l_t, h.l_motion, h.l_level, weight):
+    same = np.zeros(len(h.l_t), bool) if h.l_same is None else h.l_same
+    for t, motion, now, w, again in zip(h.l_t, h.l_motion, h.l_level, weight, same):
+        if again:
+            continue
         if motion >= (BURST[0] + BURST[1]) / 2 or w >= 0.5:
             burst = t
         if motion >= REST:
@@ -136,7 +141,8 @@ def signals(h, q):
     weight = contribution(known)
     looks = {w: fade(q, h.l_t, HALF[w]) for w in CHAT_WINDOWS}
     out["picture.violence_peak.60s"] = top(looks["60s"], known)
-    burst = np.clip((h.l_motion.astype(np.float32) - np.float32(BURST[0])) / np.float32(BURST[1] - BURST[0]), 0, 1)
+    moved = h.l_motion if h.l_same is None else np.where(h.l_same, 0, h.l_motion)
+    burst = np.clip((moved.astype(np.float32) - np.float32(BURST[0])) / np.float32(BURST[1] - BURST[0]), 0, 1)
     near = opened(h.l_t)
     fresh = np.zeros(len(paid))
     if len(h.l_t) and paid.any():
