@@ -77,6 +77,9 @@ pub struct Slot {
     /// The feed that last brought something; not remembered.
     #[serde(skip)]
     pub feed: u16,
+    /// How often pictures were asked for (ms; 0: not at all), and a bit for each feed that was asked; not remembered.
+    #[serde(skip)]
+    pub looking: Option<(u32, u64)>,
 }
 
 /// What came of consuming one thing.

@@ -5,7 +5,8 @@
 Only the first 70 % of each chat by time are read (the rest is kept for measuring), through `vigie score chat`. Nearly every
 message of these chats is harmless, so a danger label at .5 or more is taken as an error. Kept are rates and quantiles, no
 words: for each chat and label hits per message, the scores of the hits, how hits cluster (variance of counts a minute over their mean),
-and which labels hit together. The chat model was taught on 60 % of the two live chats and the frequent ones, so its rates there
+and which labels hit together. For kinds of talk that no public chat holds (harmful words, and the harmless ones that sound like them): the same
+on those patterns of `training/chat/corpus` that the chat model was not taught. The chat model was taught on 60 % of the two live chats and the frequent ones, so its rates there
 are too low; the 10 % after that (`dev`, where its decision points were set) stand apart.
 """
 
@@ -13,15 +14,20 @@ import csv
 import gzip
 import json
 import os
+import re
 import subprocess
+import sys
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "training/chat"))
+
+import corpus
 from signals import LABELS
 
-ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("VIGIE_DATA", ROOT / "../shared/data"))
 OUT = Path(__file__).parent / "noise.json"
 CHATS = [  # file, column of the words, of the time, of the setting
@@ -32,6 +38,12 @@ CHATS = [  # file, column of the words, of the time, of the setting
     ("twitch_es_en_2023.csv", "text", None, None),
     ("twitch_emotes_sentiment.csv", "message", "date", None),
 ]
+
+KINDS = {  # families of the corpus by what they are
+    "request": r"inc\.", "urging": r"shu\.", "cry": r"dis\.", "last_words": r"sh\.", "menace": r"thr\.", "insult": r"har\.|abuse\.",
+    "game": r"near\.(jeu|game)", "sport": r"near\.sport", "idiom": r"near\.(idiome|idiom|negation)", "prevention": r"near\.prevention",
+    "news": r"near\.(actu|news)", "dare": r"near\.(verbes|verbs|don|dono|plat|dish)", "hot_food": r"near\.(piment|hot)",
+}
 
 
 def score(rows):
@@ -80,7 +92,14 @@ def main():
         for key, which in part.items():
             out[f"{name.split('.')[0]}/{key}"] = told(p[which], t[: len(p)][which] if live else None)
         print(name, model, {label: round(1e3 * float((p[:, k] >= 0.5).mean()), 2) for k, label in enumerate(LABELS)})
-    OUT.write_text(json.dumps({"model": model, "chats": out}, indent=1) + "\n", encoding="utf-8")
+    written = [m for m in corpus.messages() if m["split"] in ("pattern", "dev")]
+    p, _ = score([{"text": m["text"], "paid": m["paid"]} for m in written])
+    kinds = {}
+    for kind, families in KINDS.items():
+        which = np.array([bool(re.match(rf"..\.({families})", m["family"])) for m in written])
+        kinds[kind] = {"of": int(which.sum()), "share": {k: round(float(v), 4) for k, v in zip(LABELS, (p[which] >= 0.5).mean(0))}}
+        print(kind, kinds[kind])
+    OUT.write_text(json.dumps({"model": model, "chats": out, "kinds": kinds}, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ import net
 import report
 from manifest import update_entry
 from signals import COLUMNS
-from stories import FAMILIES, HELD_OUT, SILENT
+from stories import FAMILIES, SILENT
 
 SEED = 11
 TARGET_WATCH = 0.22  # what `watch` stages are taught as p(concern): below [levels] watch, and far below concern

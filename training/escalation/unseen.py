@@ -21,24 +21,25 @@ EPOCH = 1_767_225_600_000  # 2026-01-01
 ORDINARY = np.array([-6.3, -6.3, -6.1, -6.9, -6.3, -3.7, -5.9, -3.1])
 SPREAD = 1.75
 RUDE = np.array([1, 0, 0, 1, 0, 1, 1, 1])  # these err together
-# A kind of text: label -> mean log-odds where it is unlike an ordinary text. `own`: the label it truly is, whose mean is set by recall.
+# How often a text of a kind is at .5 or more for labels where it is unlike an ordinary text. The first six truly are what their first
+# label says, found with the stream's recall; the rest only sounds so. About twice what `noise.json` counts on patterns that the chat
+# model was not taught (its `kinds`), at least .01; for what is not counted there (words of songs, knock-outs, calls in fun), a guess.
 KINDS = {
-    "request": (INCITE, {THREAT: -3.0, URGE: -3.2, HARASS: -2.0, TOXIC: -1.5}),
-    "urging": (URGE, {HARASS: 0.2, TOXIC: 0.5, SELF: -2.0, THREAT: -2.0, INCITE: -2.2}),
-    "cry": (DISTRESS, {SELF: -3.0, INCITE: -4.0}),
-    "last_words": (SELF, {DISTRESS: -1.5, URGE: -2.5}),
-    "menace": (THREAT, {HARASS: 0.0, TOXIC: 0.5, INCITE: -2.5, URGE: -3.5}),
-    "insult": (HARASS, {TOXIC: 1.0, THREAT: -4.0, URGE: -4.5}),
-    # What only sounds so.
-    "fun_cry": (None, {DISTRESS: -2.2, SELF: -4.0, INCITE: -4.5}),
-    "fun_ask": (None, {INCITE: -2.6, THREAT: -4.5}),
-    "game_kill": (None, {THREAT: -3.4, INCITE: -3.6, URGE: -4.5, TOXIC: -2.0}),
-    "rude_game": (None, {HARASS: -1.0, TOXIC: 0.5, THREAT: -3.6, URGE: -3.0}),
-    "idiom": (None, {DISTRESS: -4.0, SELF: -4.0, THREAT: -5.0}),
-    "survivor": (None, {SELF: -2.4, URGE: -4.5, DISTRESS: -3.2}),
-    "lyric": (None, {THREAT: -4.0, SELF: -4.2, INCITE: -4.5, HARASS: -2.0, TOXIC: -1.0}),
-    "politics": (None, {HARASS: -1.2, TOXIC: -0.5, THREAT: -5.0, URGE: -5.5}),
-    "knockout": (None, {INCITE: -3.2, THREAT: -3.8, DISTRESS: -3.4}),
+    "request": (INCITE, {THREAT: 0.01, URGE: 0.01, HARASS: 0.15, TOXIC: 0.25}),
+    "urging": (URGE, {HARASS: 0.65, TOXIC: 0.7, SELF: 0.02, THREAT: 0.02, INCITE: 0.06}),
+    "cry": (DISTRESS, {SELF: 0.01, INCITE: 0.01, THREAT: 0.02}),
+    "last_words": (SELF, {DISTRESS: 0.01, URGE: 0.03, THREAT: 0.03}),
+    "menace": (THREAT, {HARASS: 0.55, TOXIC: 0.65, INCITE: 0.03, SELF: 0.02, URGE: 0.01}),
+    "insult": (HARASS, {TOXIC: 0.7, THREAT: 0.01, URGE: 0.01}),
+    "fun_cry": (None, {DISTRESS: 0.1, SELF: 0.01, INCITE: 0.01}),
+    "fun_ask": (None, {INCITE: 0.15, HARASS: 0.1, TOXIC: 0.15}),
+    "game_kill": (None, {THREAT: 0.03, INCITE: 0.03, URGE: 0.01, DISTRESS: 0.01, TOXIC: 0.15}),
+    "rude_game": (None, {HARASS: 0.3, TOXIC: 0.6, THREAT: 0.02, URGE: 0.03}),
+    "idiom": (None, {DISTRESS: 0.01, SELF: 0.02, THREAT: 0.02, INCITE: 0.05, TOXIC: 0.15}),
+    "survivor": (None, {SELF: 0.17, DISTRESS: 0.03}),
+    "lyric": (None, {THREAT: 0.02, SELF: 0.02, INCITE: 0.02, HARASS: 0.12, TOXIC: 0.3}),
+    "politics": (None, {HARASS: 0.25, TOXIC: 0.4, THREAT: 0.005}),
+    "knockout": (None, {INCITE: 0.05, THREAT: 0.02, DISTRESS: 0.02}),
 }
 
 
@@ -61,6 +62,7 @@ class Stream:
         self.eye = r.uniform(0.35, 0.85)
         self.every = float(r.uniform(14, 24))
         self.words, self.views, self.told, self.banned = [], [], [], []
+        self.texts = 1
         self.brightness = float(r.integers(30, 220))
 
     # -- what it is -------------------------------------------------------------------------------------------------------------
@@ -73,8 +75,8 @@ class Stream:
         z = np.repeat((ORDINARY + self.bias)[None], n, 0)
         if kind:
             own, means = KINDS[kind]
-            for label, mean in means.items():
-                z[:, label] = np.maximum(z[:, label], mean + self.bias[label])
+            for label, share in means.items():
+                z[:, label] = np.maximum(z[:, label], SPREAD * NormalDist().inv_cdf(share) + self.bias[label])
             if own is not None:
                 # A normal of spread SPREAD that is above 0 with the stream's recall.
                 z[:, own] = SPREAD * NormalDist().inv_cdf(self.recall[kind])
@@ -94,9 +96,9 @@ class Stream:
             return np.zeros(0, np.int64)
         t = np.sort(self.r.integers(int(a), int(max(b, a + 1)), n))
         z = self.latent(kind, n)
+        origin = np.arange(n)
         if copies:
             # A running joke: each copy scores as its original does.
-            origin = np.arange(n)
             for i in np.flatnonzero(self.r.random(n) < copies):
                 origin[i] = origin[int(i - min(i, 1 + self.r.integers(0, 30)))]
             z = z[origin]
@@ -105,7 +107,8 @@ class Stream:
         gift = self.r.random(n) < paid
         amount = np.where(gift, self.r.exponential(eur, n) + 1, 0.0)
         keep = (p >= 0.5).any(1) | gift
-        self.words.extend(zip(t[keep], who[keep], np.minimum(p[keep], 0.995), gift[keep], amount[keep]))
+        self.texts += n
+        self.words.extend(zip(t[keep], who[keep], np.minimum(p[keep], 0.995), gift[keep], amount[keep], self.texts - n + origin[keep]))
         return t
 
     # -- the picture ----------------------------------------------------------------------------------------------------------------
@@ -181,7 +184,7 @@ class Stream:
         scores = np.stack([w[2] for w in words]).astype(np.float32) if words else np.zeros((0, 8), np.float32)
         return History(
             started=self.opened, m_t=column(words, 0, np.int64), m_user=column(words, 1, np.int64), m_scores=scores,
-            m_paid=column(words, 3, bool), m_eur=column(words, 4, float).round(2), l_t=column(views, 0, np.int64),
+            m_paid=column(words, 3, bool), m_eur=column(words, 4, float).round(2), m_text=column(words, 5, np.int64), l_t=column(views, 0, np.int64),
             l_violence=column(views, 1, np.float32), l_motion=column(views, 2, np.float32), l_level=np.round(column(views, 3, float)),
             l_same=column(views, 4, bool), notices=np.sort(np.array(self.told, np.int64)), measures=np.sort(np.array(self.banned, np.int64)))
 
@@ -415,7 +418,7 @@ def farewell(s):
     s.go(s.r.uniform(10, 40))
     a, b = s.go(s.r.uniform(3, 6))
     s.talk(a, b, 0.02, "last_words", voices=1, copies=0)
-    s.words.append((a + 5 * S, 900_001, np.float32([0.05, 0.05, s.r.uniform(0.8, 0.98), 0.05, 0.3, 0.05, 0.02, 0.1]), False, 0.0))
+    s.words.append((a + 5 * S, 900_001, np.float32([0.05, 0.05, s.r.uniform(0.8, 0.98), 0.05, 0.3, 0.05, 0.02, 0.1]), False, 0.0, 0))
     s.now_is(2, a + 5 * S)
     a, b = s.go(s.r.uniform(5, 9))
     s.talk(a, b, 0.02, "last_words", voices=1, copies=0)
@@ -427,7 +430,7 @@ def goaded(s):
     """Announced, and a crowd says do it."""
     s.go(s.r.uniform(10, 40))
     a, b = s.go(s.r.uniform(4, 8))
-    s.words.append((a + 5 * S, 900_001, np.float32([0.05, 0.05, s.r.uniform(0.8, 0.98), 0.05, 0.3, 0.05, 0.02, 0.1]), False, 0.0))
+    s.words.append((a + 5 * S, 900_001, np.float32([0.05, 0.05, s.r.uniform(0.8, 0.98), 0.05, 0.3, 0.05, 0.02, 0.1]), False, 0.0, 0))
     s.talk(a, b, 0.03, "last_words", voices=1, copies=0)
     s.now_is(2, a + 5 * S)
     a, b = s.go(s.r.uniform(4, 8))
@@ -550,11 +553,13 @@ def tell(family, seed):
     begin = stream.t
     FAMILIES[family](stream)
     stream.stages.sort()
-    stream.begin = begin
+    # Watched from here to `now`: tonight, not the months before.
+    stream.begin, stream.now = begin, stream.t
     return stream
 
 
-def truth(stream, q):
+def levels(stream, q):
+    """The level of the stream at times q."""
     starts = np.array([x[0] for x in stream.stages])
     place = np.clip(np.searchsorted(starts, q, "right") - 1, 0, None)
     return np.array([x[1] for x in stream.stages])[place]
