@@ -20,6 +20,7 @@ mod score;
 mod setup;
 mod shard;
 mod sink;
+mod terms;
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -77,7 +77,7 @@ fn entry(thing: &Thing) -> Consumed {
     let consumed = |event, scores, plain: Option<Scores>| {
         let setting = if plain.is_some() { Setting::Game } else { Setting::default() };
         let stamp = Stamp { setting, ..Stamp::default() };
-        Fuel::Event { event, stamp, scores, plain, unscored: None }
+        Fuel::Event { event, stamp, scores, plain, unscored: None, manner: None }
     };
     let known = |scores: &[f32; 8]| {
         let mut known = Scores::default();
@@ -166,7 +166,7 @@ fn live() -> Consumed {
     Consumed {
         channel,
         at,
-        fuel: Fuel::Event { event, stamp, scores, plain: None, unscored: None },
+        fuel: Fuel::Event { event, stamp, scores, plain: None, unscored: None, manner: None },
     }
 }
 
@@ -497,13 +497,8 @@ fn worse(mut things: Vec<Thing>, by: Worse) -> Vec<Thing> {
     things
 }
 
-/// Histories for each property; ten times as many where there is time.
-fn cases() -> u32 {
-    if std::env::var_os("VIGIE_LONG").is_some_and(|long| long == "1") { 2560 } else { 192 }
-}
-
 proptest! {
-    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: super::long::rounds(192, 2560) as u32, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn worse_signals_never_lower_the_risk(
