@@ -463,7 +463,8 @@ impl Shard {
         let slot = self.engine.slot_mut(channel);
         let offline = slot.channel.stream.offline_since.is_some();
         let every_ms = if offline { 0 } else { look_every_ms(slot.level()) };
-        let asked = slot.looking.filter(|(then, _)| *then == every_ms).map_or(0, |(_, feeds)| feeds);
+        let asked =
+            slot.looking.filter(|(then, _)| *then == every_ms).map_or(0, |(_, feeds)| feeds);
         let this = 1 << (feed % 64);
         if asked & this != 0 || slot.looking.is_none() && offline {
             return;

@@ -10,8 +10,8 @@ use vigie::channel::Channel;
 use vigie::config::{Config, Mode};
 use vigie::event::{
     Amount, Body, ChannelId, ChatLabel, Consumed, Event, FrameLabel, Fuel, Level, LookScores,
-    Moderation, Money, Notice, Score, Scores, Setting, Signal, SignalKind, Signals, Stamp, StreamInfo, StreamState,
-    Timestamp, User, UserKey,
+    Moderation, Money, Notice, Score, Scores, Setting, Signal, SignalKind, Signals, Stamp,
+    StreamInfo, StreamState, Timestamp, User, UserKey,
 };
 use vigie::model::{Escalation, Manifest, load_runtime};
 use vigie::risk::{Judge, Outputs, Rule, State};
@@ -53,8 +53,20 @@ fn ask(rows: &[Signals]) -> Option<Vec<[f32; 4]>> {
 #[derive(Clone, Debug)]
 enum What {
     /// `text`: equal numbers are equal words. `plain`: scores for no setting, beside those for the category's.
-    Said { user: u8, text: u32, scores: [f32; 8], plain: Option<[f32; 8]>, eur: Option<u16> },
-    Seen { violence: f32, motion: f32, level: u8, identical: bool, camera: Option<f32> },
+    Said {
+        user: u8,
+        text: u32,
+        scores: [f32; 8],
+        plain: Option<[f32; 8]>,
+        eur: Option<u16>,
+    },
+    Seen {
+        violence: f32,
+        motion: f32,
+        level: u8,
+        identical: bool,
+        camera: Option<f32>,
+    },
     Notice,
     Measure,
     Tick,
@@ -302,7 +314,8 @@ fn one_message_never_goes_above_watch_unless_it_announces_self_harm() {
 }
 
 #[test]
-fn cries_for_help_that_no_picture_confirms_are_a_concern_from_a_crowd_in_its_own_words_and_watched_if_pasted() {
+fn cries_for_help_that_no_picture_confirms_are_a_concern_from_a_crowd_in_its_own_words_and_watched_if_pasted()
+ {
     // One each second, by two hundred people.
     let cry = |n: u32, words: u32| {
         let at = 600.0 + f64::from(n);
@@ -322,7 +335,11 @@ fn cries_for_help_that_no_picture_confirms_are_a_concern_from_a_crowd_in_its_own
         }
         let quiet = film(0.0, 900.0, true);
         assert_eq!(level(vec![quiet.clone(), cries.clone()]), Level::ThreatToLife);
-        assert_eq!(level(vec![quiet, copies.clone()]), Level::ThreatToLife, "a true cry may be copied");
+        assert_eq!(
+            level(vec![quiet, copies.clone()]),
+            Level::ThreatToLife,
+            "a true cry may be copied"
+        );
     }
 }
 
@@ -335,7 +352,8 @@ fn a_pasted_text_counts_once_and_its_copies_and_their_voices_a_quarter() {
         let value = |signal| signals.or_lowest(signal);
         (value(Signal::ChatDistressVoices2m), value(Signal::ChatDistress24h))
     };
-    let near = |(a, b): (f32, f32), (c, d): (f32, f32)| (a - c).abs() < 1e-3 && (b - d).abs() < 1e-3;
+    let near =
+        |(a, b): (f32, f32), (c, d): (f32, f32)| (a - c).abs() < 1e-3 && (b - d).abs() < 1e-3;
     assert!(near(at(5, |n| n), (5.0, 5.0)), "five texts: {:?}", at(5, |n| n));
     assert!(near(at(5, |_| 1), (2.0, 2.0)), "one text by five: {:?}", at(5, |_| 1));
 }

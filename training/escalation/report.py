@@ -1,5 +1,5 @@
 """What the card tells: for each family the levels reached, the time to them, false raises per 1,000 hours of stream, with 95 % intervals,
-for the escalation model, for the default rules, for both, and for a plain logistic regression on the same signals."""
+for the escalation model, for the default rules, and for both."""
 
 import re
 import tomllib
@@ -11,7 +11,7 @@ import data
 from signals import COLUMNS
 
 ROOT = Path(__file__).resolve().parents[2]
-WAYS = ("model", "rules", "both", "logistic")
+WAYS = ("model", "rules", "both")
 LEVELS = {"watch": 1, "concern": 2, "danger": 3, "threat_to_life": 4}
 
 
@@ -46,28 +46,6 @@ def by_model(q):
     return np.select([t >= 0.95, d >= 0.8, c >= 0.5, c >= 0.25], [4, 3, 2, 1], 0)
 
 
-def logistic(x, level, weight):
-    """The obvious baseline: one logistic regression a level on log(1 + signal), signs free."""
-    f = np.log1p(x)
-    mean, dev = f.mean(0), f.std(0) + 1e-6
-    g = np.c_[(f - mean) / dev, np.ones(len(f))]
-    fits = []
-    for below in (2, 3, 4):
-        w = np.zeros(g.shape[1])
-        y = (level >= below).astype(float)
-        for _ in range(12):
-            p = 1 / (1 + np.exp(-np.clip(g @ w, -30, 30)))
-            s = weight * p * (1 - p) + 1e-9
-            w = w - np.linalg.solve((g * s[:, None]).T @ g + np.eye(len(w)), g.T @ (weight * (p - y)) + w)
-        fits.append(w)
-
-    def ask(x):
-        g = np.c_[(np.log1p(x) - mean) / dev, np.ones(len(x))]
-        return 1 / (1 + np.exp(-np.clip(g @ np.array(fits).T, -30, 30)))
-
-    return ask
-
-
 def raises(level, at, step_s):
     """How often a level is reached after half an hour below it."""
     count, last = 0, -1e9
@@ -88,8 +66,8 @@ def interval(values, total, rng):
     return [values.sum() / total.sum(), *np.quantile(rates, [0.025, 0.975])]
 
 
-def measure(session, base, world, seeds, held=lambda family: False, step_s=10):
-    """Every family of a world (`stories`, `unseen`), for the model in `session`, the rules, both, and the baseline `base`.
+def measure(session, world, seeds, step_s=10):
+    """Every family of a world (`stories`, `unseen`), for the model in `session`, the rules, and both.
 
     A harmful stream is *caught* at a level if it is there at any moment after the first stage above none, *in time* counted from
     the stage's begin; before it, a raise is *early*; of a silent stream every raise is false.
@@ -101,7 +79,7 @@ def measure(session, base, world, seeds, held=lambda family: False, step_s=10):
         named = {}
         for seed in seeds:
             q, s, truth = data.watched(world, family, seed)
-            by = {"model": by_model(session.run(None, {"signals": s})[0]), "logistic": by_model(base(s))}
+            by = {"model": by_model(session.run(None, {"signals": s})[0])}
             by["rules"], first = by_rules(s, active)
             by["both"] = np.maximum(by["model"], by["rules"])
             for k in set(first[by["rules"] > np.maximum(truth, 1)]):
@@ -119,14 +97,14 @@ def measure(session, base, world, seeds, held=lambda family: False, step_s=10):
                         row[f"delay{at}"] = float((hit[0] - begin[0]) * step_s) if len(hit) else None
                 rows[way].append(row)
         silent = world.FAMILIES[family] in world.SILENT
-        entry = {"silent": silent, "held_out": held(family), "too_high_by_rule": named}
+        entry = {"silent": silent, "too_high_by_rule": named}
         for way, found in rows.items():
             hours = [r["hours"] / 1000 for r in found]
             e = {"top": np.bincount([r["top"] for r in found], minlength=5).tolist()}
             for at in (2, 3, 4):
                 e[f"false{at}"] = [round(v, 1) for v in interval([r[f"raises{at}"] for r in found], hours, rng)]
                 e[f"early{at}"] = sum(r[f"early{at}"] for r in found)
-                pools.setdefault((silent, held(family), way, at), []).extend((r[f"raises{at}"], h) for r, h in zip(found, hours))
+                pools.setdefault((silent, way, at), []).extend((r[f"raises{at}"], h) for r, h in zip(found, hours))
                 delays = [r[f"delay{at}"] for r in found if f"delay{at}" in r]
                 if delays:
                     seen = [d for d in delays if d is not None]
@@ -139,21 +117,17 @@ def measure(session, base, world, seeds, held=lambda family: False, step_s=10):
 
 
 def pooled(pools, out, rng):
-    """False raises over all silent families, and how much of what is harmful was caught, at each level."""
-    told = {}
-    for (silent, held, way, at), pairs in pools.items():
+    """False raises over all silent families, and how many of the harmful streams were caught, at each level."""
+    told = {way: {} for way in WAYS}
+    for (silent, way, at), pairs in pools.items():
         if silent:
-            name = "held out" if held else "taught"
-            told.setdefault(name, {}).setdefault(way, {})[at] = interval(*zip(*pairs), rng)
-            told[name]["hours"] = round(sum(h for _, h in pairs) * 1000)
-    for held in {entry["held_out"] for entry in out.values()}:
-        name = "held out" if held else "taught"
-        for way in WAYS:
-            for at in (2, 3, 4):
-                of = [e[way] for e in out.values() if not e["silent"] and e["held_out"] == held and f"seen{at}" in e[way]]
-                hit, n = sum(e[f"caught{at}"] for e in of), sum(e[f"seen{at}"][1] for e in of)
-                if n:
-                    told.setdefault(name, {}).setdefault("recall", {}).setdefault(way, {})[at] = [hit, n, *wilson(hit, n)]
+            told[way][at] = interval(*zip(*pairs), rng)
+            told["hours"] = round(sum(h for _, h in pairs) * 1000)
+    for way in WAYS:
+        for at in (2, 3, 4):
+            of = [e[way] for e in out.values() if not e["silent"] and f"seen{at}" in e[way]]
+            hit, n = sum(e[f"caught{at}"] for e in of), sum(e[f"seen{at}"][1] for e in of)
+            told.setdefault("caught", {}).setdefault(way, {})[at] = [hit, n, *wilson(hit, n)]
     return told
 
 
@@ -163,14 +137,13 @@ def wilson(hit, n, z=1.96):
     return [float(mid - half), float(mid + half)]
 
 
-def table(numbers, ways=("model", "rules", "both")):
+def table(numbers):
     lines = []
     for family, entry in numbers.items():
-        mark = ("silent" if entry["silent"] else "harm") + (", held out" if entry["held_out"] else "")
-        lines.append(f"{family} ({mark}) {entry['too_high_by_rule'] or ''}")
-        for way in ways:
+        lines.append(f"{family} ({'silent' if entry['silent'] else 'harm'}) {entry['too_high_by_rule'] or ''}")
+        for way in WAYS:
             e = entry[way]
-            text = f"  {way:9} {e['top']}"
+            text = f"  {way:6} {e['top']}"
             for at, name in ((2, "c"), (3, "d"), (4, "L")):
                 if f"seen{at}" in e:
                     d = e[f"delay{at}"]
@@ -185,10 +158,8 @@ def table(numbers, ways=("model", "rules", "both")):
 
 def summary(pooled):
     lines = []
-    for name, ways in pooled.items():
-        for at, level in ((2, "concern"), (3, "danger"), (4, "life")):
-            false = "  ".join(f"{way} {ways[way][at][0]:.1f} ({ways[way][at][1]:.1f}-{ways[way][at][2]:.1f})" for way in WAYS)
-            caught = ways["recall"]
-            recall = "  ".join(f"{way} {caught[way][at][0]}/{caught[way][at][1]}={caught[way][at][0] / caught[way][at][1]:.3f}" for way in WAYS)
-            lines.append(f"{name} ({ways['hours']} h) {level}: false/kh {false} | caught {recall}")
+    for at, level in ((2, "concern"), (3, "danger"), (4, "life")):
+        false = "  ".join(f"{way} {pooled[way][at][0]:.1f} ({pooled[way][at][1]:.1f}-{pooled[way][at][2]:.1f})" for way in WAYS)
+        caught = "  ".join("{} {}/{} = {:.3f}".format(way, *pooled["caught"][way][at][:2], pooled["caught"][way][at][0] / pooled["caught"][way][at][1]) for way in WAYS)
+        lines.append(f"all, {pooled['hours']} h, {level}: false/kh {false} | caught {caught}")
     return "\n".join(lines)

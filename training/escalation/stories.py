@@ -155,7 +155,7 @@ def swatting(s):
     s.span(15)
     s.stage(1)
     a, b = s.span(s.rng.uniform(3, 12))
-    s.crowd(a, b, DISTRESS, float(np.exp(s.rng.normal(2.5, 0.8))), copies=s.rng.uniform(0.6, 0.95))
+    s.crowd(a, b, DISTRESS, float(np.exp(s.rng.normal(2.5, 0.8))), copies=s.rng.uniform(0.85, 0.98))
     s.span(3)
 
 
