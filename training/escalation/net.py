@@ -93,7 +93,7 @@ def features(x):
     return sparse.vstack(parts, format="csr")
 
 
-def logistic(f, target, weight, rounds=400, l1=2e-5):
+def logistic(f, target, weight, rounds=250, l1=2e-5):
     """Weights >= 0 and a constant that make the weighted likelihood highest, by accelerated projected gradient steps."""
     rng, back = np.random.default_rng(1), f.T.tocsr()
     weight = (weight / weight.sum()).astype(np.float32)
