@@ -10,6 +10,8 @@ mod cli;
 mod config;
 #[path = "it/console.rs"]
 mod console;
+#[path = "it/crash.rs"]
+mod crash;
 #[path = "it/delivery.rs"]
 mod delivery;
 #[path = "it/dossier.rs"]
@@ -30,6 +32,8 @@ mod long;
 mod models;
 #[path = "it/monitoring.rs"]
 mod monitoring;
+#[path = "it/ops.rs"]
+mod ops;
 #[path = "it/peers.rs"]
 mod peers;
 #[path = "it/replay.rs"]

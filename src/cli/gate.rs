@@ -3,7 +3,7 @@
 //! and saved cursors back to the feeds.
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use lru::LruCache;
@@ -23,8 +23,6 @@ use crate::model::{Inference, LookJob, Looked, Message, MessageScores, Ready, Re
 use crate::store::FeedMark;
 use crate::telemetry::{Component, Dropped, Health, Metrics, Status};
 
-/// How often a checkpoint is taken.
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(5);
 /// How long chat waits for room in a full inference queue before it is shed.
 const SHED_AFTER: Duration = Duration::from_millis(250);
 
@@ -55,7 +53,8 @@ pub struct Gate {
     pub health: Health,
     pub observer: Arc<FeedCounts>,
     pub states: Vec<FeedState>,
-    pub cursors: std::collections::BTreeMap<String, String>,
+    /// The last checkpoint asked for; gone once it is saved.
+    pub under_way: Weak<Barrier>,
     pub seq: u64,
     pub out: Vec<Admission>,
 }
@@ -87,7 +86,8 @@ impl Gate {
         stop: CancellationToken,
     ) {
         let mut second = tokio::time::interval(Duration::from_secs(1));
-        let mut checkpoint = tokio::time::interval(CHECKPOINT_EVERY);
+        let mut checkpoint = tokio::time::interval(self.config.store.checkpoint.0);
+        checkpoint.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         checkpoint.tick().await;
         let mut dry = false;
         loop {
@@ -109,6 +109,9 @@ impl Gate {
                 () = stop.cancelled(), if dry => break,
             }
         }
+        while self.under_way.strong_count() > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         self.checkpoint().await;
         self.flush_identities().await;
         // Everything admitted is scored before the shard is told to stop.
@@ -124,6 +127,9 @@ impl Gate {
         match from.what {
             FeedEvent::Item(item) => self.item(from.feed, item, from.received).await,
             FeedEvent::Connected | FeedEvent::Recovered => {
+                if matches!(from.what, FeedEvent::Connected) {
+                    self.intake.dedupe.reconnected(from.feed);
+                }
                 self.health.set(Component::Feed(&name), Status::Up);
                 if let Some(state) = self.states.get_mut(place) {
                     state.connected = Some(Instant::now());
@@ -155,10 +161,8 @@ impl Gate {
             FeedItem::Event(event) => Some((event.kind(), event.at)),
             _ => None,
         };
-        if let (FeedItem::Cursor(cursor), Some(known)) =
-            (&item, self.config.feeds.get(usize::from(feed)))
-        {
-            self.cursors.insert(known.name.clone(), cursor.to_string());
+        if let FeedItem::Cursor(_) = &item {
+            self.observer.cursor(feed);
         }
         let mut out = std::mem::take(&mut self.out);
         let (sealer, sealed, fresh) = (&self.sealer, &mut self.sealed, &mut self.new_identities);
@@ -325,18 +329,32 @@ impl Gate {
         }
     }
 
+    /// Asks for a checkpoint, one at a time: a channel's state belongs to one only.
     async fn checkpoint(&mut self) {
+        if self.under_way.strong_count() > 0 {
+            return;
+        }
         let mut feeds = Vec::new();
+        let unfinished = self.intake.door.unfinished();
         let mut named = HashSet::new();
         for (place, feed) in self.config.feeds.iter().enumerate() {
             let place = place as u16;
             if named.insert(feed.name.clone()) {
-                let cursor = self.cursors.get(&feed.name).cloned();
-                let seen = self.intake.dedupe.since_cursor(place);
-                feeds.push((place, FeedMark { feed: feed.name.clone(), cursor, seen }));
+                let (cursor, seen) = self.intake.dedupe.mark(place, &unfinished);
+                let (feed, second) = (feed.name.clone(), self.intake.second(place));
+                feeds
+                    .push((place, FeedMark { feed, cursor: cursor.map(Into::into), seen, second }));
             }
         }
-        let barrier = Arc::new(Barrier { feeds, config: self.config.digest() });
+        let barrier = Arc::new(Barrier {
+            feeds,
+            donations: self.intake.dedupe.changed_donations().map(|changed| {
+                // A list of numbers.
+                serde_json::to_string(&changed).unwrap_or_default()
+            }),
+            config: self.config.digest(),
+        });
+        self.under_way = Arc::downgrade(&barrier);
         self.tell(ToShard::Barrier(barrier)).await;
     }
 
