@@ -112,4 +112,4 @@ def render(own, new, streams, before="212 (185–242)", changes="", parity="162 
     head = HEAD.format(columns=len(COLUMNS), steps=len(STEPS), pairs=len(PAIRS), families=len(stories.FAMILIES), size=size, parity=parity,
                        taught=train.TAUGHT * len(stories.FAMILIES), kept=train.KEPT * len(stories.FAMILIES), before=before, changes=changes)
     text = head + f"\n## Unseen streams\n{tables(new, streams)}\nWhat happens in each family stands in `unseen.py`, beside its name.\n"
-    return text + f"\n## Fresh stories of the families that it learnt from\n{tables(own, streams)}{LABELS}{TAIL}"
+    return text + f"\n## Fresh stories of the families that it learnt from\n{tables(own, streams // 2)}{LABELS}{TAIL}"

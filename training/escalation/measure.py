@@ -19,7 +19,7 @@ import unseen
 
 def main(streams=60):
     session = ort.InferenceSession(str(report.ROOT / "models/escalation/escalation.onnx"))
-    own = report.measure(session, stories, range(30_000, 30_000 + streams))
+    own = report.measure(session, stories, range(30_000, 30_000 + streams // 2))
     print(report.table(own[0]), report.summary(own[1]), sep="\n")
     new = report.measure(session, unseen, range(700_000, 700_000 + streams))
     print(report.table(new[0]), report.summary(new[1]), sep="\n")
