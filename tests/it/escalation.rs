@@ -9,8 +9,9 @@ use proptest::prelude::*;
 use vigie::channel::Channel;
 use vigie::config::{Config, Mode};
 use vigie::event::{
-    Amount, Body, ChannelId, ChatLabel, Consumed, Event, FrameLabel, Fuel, Level, LookScores,
-    Moderation, Money, Notice, Score, Scores, Setting, Signal, SignalKind, Signals, Stamp,
+    Amount, Body, ChannelId, ChatLabel, Consumed, Digest, Event, FrameLabel, Fuel, Level,
+    LookFrame, LookScores, Moderation, Money, Notice, Score, Scores, Setting, Signal, SignalKind,
+    Signals, Stamp,
     StreamInfo, StreamState, Timestamp, User, UserKey,
 };
 use vigie::model::{Escalation, Manifest, load_runtime};
@@ -112,6 +113,7 @@ fn entry(thing: &Thing) -> Consumed {
             consumed(event(body, Some(*user)), known(scores), plain.as_ref().map(known))
         }
         What::Seen { violence, motion, level, identical, camera } => {
+            let shown = if *identical { vec![0] } else { at.0.to_be_bytes().to_vec() };
             let mut scores = Scores::default();
             scores.set(FrameLabel::Violence as usize, Score::new(*violence).expect("finite"));
             if let Some(camera) = camera {
@@ -120,12 +122,11 @@ fn entry(thing: &Thing) -> Consumed {
             Fuel::Look {
                 look: LookScores {
                     id: "L".into(),
-                    frames: Vec::new(),
+                    frames: vec![LookFrame { digest: Digest::of(&shown), at }],
                     scores,
                     unscored: None,
                     motion: Some(*motion),
                     thumb: vec![*level; 144],
-                    identical: *identical,
                 },
             }
         }

@@ -3,6 +3,7 @@ difference. Usage: `python training/escalation/parity.py [stories a family]`, af
 
 import base64
 import datetime
+import hashlib
 import json
 import os
 import subprocess
@@ -48,9 +49,9 @@ def lines(story, channel, q):
         out.append(entry(t, t="event", stamp={}, event=what, scores=scores))
     for i in range(len(h.l_t)):
         thumb = base64.b64encode(bytes([int(h.l_level[i])]) * 144).decode()
-        look = {"id": f"L{i}", "frames": [], "scores": [float(h.l_violence[i])], "motion": float(h.l_motion[i]), "thumb": thumb}
-        if h.l_same is not None and h.l_same[i]:
-            look["identical"] = True
+        shown = i if h.l_same is None else int(np.cumsum(~h.l_same)[i])
+        frame = {"digest": "sha256:" + hashlib.sha256(str(shown).encode()).hexdigest(), "at": when(h.l_t[i])}
+        look = {"id": f"L{i}", "frames": [frame], "scores": [float(h.l_violence[i])], "motion": float(h.l_motion[i]), "thumb": thumb}
         out.append(entry(h.l_t[i], t="look", look=look))
     for i, t in enumerate(h.notices):
         out.append(entry(t, t="event", stamp={}, event=event(t, f"n{i}", "notice", text="x")))
