@@ -11,8 +11,7 @@ use vigie::config::{Config, Mode};
 use vigie::event::{
     Amount, Body, ChannelId, ChatLabel, Consumed, Digest, Event, FrameLabel, Fuel, Level,
     LookFrame, LookScores, Moderation, Money, Notice, Score, Scores, Setting, Signal, SignalKind,
-    Signals, Stamp,
-    StreamInfo, StreamState, Timestamp, User, UserKey,
+    Signals, Stamp, StreamInfo, StreamState, Timestamp, User, UserKey,
 };
 use vigie::model::{Escalation, Manifest, load_runtime};
 use vigie::risk::{Judge, Outputs, Rule, State};

@@ -11,8 +11,8 @@ HEAD = """# Escalation model 0.2.0: from a channel's signals to a level
 
 **What it does.** Reads {columns} signals of a channel (the `harm` signals but those without a model yet, and unbroken hours live) and gives
 four probabilities: `concern`, `danger`, `threat_to_life`, `imminent`. `[levels]` of the config turns them into a level; the default rules
-(`config/rules.toml`) stand beside it and the higher of both decides. The rules carry what is rare and clear (a still body, announced
-self-harm, a crowd that cries for help); the model carries what builds up (money that asks for acts, answers, days).
+(`config/rules.toml`) stand beside it and the higher of both decides. On the streams below the rules decide
+nearly everything: thresholds set for silence leave the model a third of the cases at `concern` and few at `danger`.
 
 **For** drawing a person's eye to a live stream. **Not for** acting without a person, for judging people, or for streams whose chat and
 picture models are others than those whose noise was assumed here.
@@ -33,10 +33,12 @@ looks; calm looks are called violent scene by scene, in about 2 % (up to 60 % of
 Training: {taught} stories, 40 moments each; thresholds set on {kept} others, so that of moments of silent stories 1 in 10,000 is a `concern`.
 
 **Unseen streams.** `unseen.py` is another generator (every message of a crowd is drawn, with a latent score), with other families and seeds, written
-before any of its results were looked at. Honest notes: it was run once with the model and rules before this one (0.1.0: {before} false
-`concern` per 1,000 h), and that run, family by family, told which kinds of noise the old stories lacked (pasted texts, one harm taken for
-another); its rates of confusion were then replaced by those that `noise.py` counts, doubled. No rule, knot, story or threshold was
-changed after a result of the seeds below was seen. {changes}
+before any of its results were looked at. Honest notes: it was run once with the model and rules before this one, and that run, family by family,
+told which kinds of noise the old stories lacked (pasted texts, one harm taken for another); its rates of confusion were then replaced by those
+that `noise.py` counts, doubled. No rule, knot, story or threshold was changed after a result of the seeds below was seen. **The aim, at most 5
+false `concern` per 1,000 hours and 95 % of what must be `danger` caught, is not met there**: 126 and 93.5 %. The model and rules before (0.1.0) on the
+same streams: 225 false `concern`, 123 `danger`, 72 threat to life per 1,000 hours; 91.6, 98.4 and 99.7 % caught; the new ones are quieter by a half
+to three quarters and lose some paid violence at `danger` (they stay at `concern`). On fresh stories of their own kind false `concern` is 28 (16–40).
 """
 
 LABELS = """
@@ -49,9 +51,11 @@ counts when the simulated chat model heard it; in `unseen.py` when it was said, 
 """
 
 TAIL = """
-**Known failures.** Silent streams that raise in the tables above are mostly of three kinds: a language or song whose misread line is pasted by
-hundreds; people who tell of self-harm that is over (the chat model takes one in six for an announcement: a matter of that model); rude games
-in very large chats. A still picture that is no person (a pause screen) beside cries in jest looks like a body. Cries for help beside a true
+**Known failures.** Silent streams that raise in the tables above are mostly of these kinds: harmless paid dares by the hundred in a marathon, of
+which the chat model takes one in seven for a request (`paid-acts-answered`, `days-live-and-acts`); people who tell of self-harm that is over (one in
+six is taken for an announcement); a language or song whose misread line is pasted by hundreds; jokes and cries in very large chats; rude games. The
+first two are matters of the chat model as much as of the rules. Real recordings (one whole marathon, two public chats) stay silent, see `tests/it/replay.rs`.
+A still picture that is no person (a pause screen) beside cries in jest looks like a body. Cries for help beside a true
 still picture (swatting a sleeper) cannot be told from real ones here. Cries over a feed without pictures are a concern from some fourteen
 voices on and no more; fewer stay at watch. Simulated noise is a guess: what real streams do will differ, and the numbers are only as good as
 the stories. Raises before a stage ("early") are often seconds early. `person_down`, `nudity` and `weapon` are not read: no model gives them
@@ -107,9 +111,9 @@ Harmful: of the streams that have the stage, those that were at the level at any
     return text
 
 
-def render(own, new, streams, before="212 (185–242)", changes="", parity="162 stories of both generators, 1,944 moments, largest difference 1.8e-7 of max(1, value)"):
+def render(own, new, streams, parity="162 stories of both generators, 1,944 moments, largest difference 1.8e-7 of max(1, value)"):
     size = (report.ROOT / "models/escalation/escalation.onnx").stat().st_size // 1000
     head = HEAD.format(columns=len(COLUMNS), steps=len(STEPS), pairs=len(PAIRS), families=len(stories.FAMILIES), size=size, parity=parity,
-                       taught=train.TAUGHT * len(stories.FAMILIES), kept=train.KEPT * len(stories.FAMILIES), before=before, changes=changes)
+                       taught=train.TAUGHT * len(stories.FAMILIES), kept=train.KEPT * len(stories.FAMILIES))
     text = head + f"\n## Unseen streams\n{tables(new, streams)}\nWhat happens in each family stands in `unseen.py`, beside its name.\n"
     return text + f"\n## Fresh stories of the families that it learnt from\n{tables(own, streams // 2)}{LABELS}{TAIL}"
