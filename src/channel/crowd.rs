@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::fading::{Peak, Sum, Sums, half};
+use super::fading::{HalfLives, Peak, Sum, Sums, half};
 use crate::event::{
     CHAT_LABELS, ChatLabel, Manner, Scores, Signal, Signals, Timestamp, UserKey, harm,
 };
@@ -89,7 +89,7 @@ struct Texts(VecDeque<(u64, [Peak; 4])>);
 impl Texts {
     /// What a message of `weight` adds in each window: what its text does not count already, and a quarter of the rest.
     /// More of a text, or an earlier one, never makes the sum less: what it takes from later copies it has added itself.
-    fn adds(&mut self, text: u64, at: Timestamp, weight: f64) -> [f64; 4] {
+    fn adds(&mut self, text: u64, at: Timestamp, weight: f64, halves: &[i64; 4]) -> [f64; 4] {
         let place = self.0.iter().position(|(known, _)| *known == text).unwrap_or_else(|| {
             if self.0.len() >= TEXTS {
                 self.0.pop_front();
@@ -98,10 +98,10 @@ impl Texts {
             self.0.len() - 1
         });
         let mut adds = [weight; 4];
-        for ((add, peak), half_life) in adds.iter_mut().zip(&mut self.0[place].1).zip(half::CHAT) {
-            let counted = peak.at(at, half_life);
+        for ((add, peak), half_life) in adds.iter_mut().zip(&mut self.0[place].1).zip(halves) {
+            let counted = peak.at(at, *half_life);
             *add = (weight - counted).max(0.0) + COPY * weight.min(counted);
-            peak.raise(at, weight, half_life);
+            peak.raise(at, weight, *half_life);
         }
         adds
     }
@@ -125,13 +125,21 @@ pub struct Crowd {
 
 impl Crowd {
     /// A message, scored or not.
-    pub fn hear(&mut self, at: Timestamp, user: Option<UserKey>, manner: Manner, scores: &Scores) {
-        self.messages.add(at, 1.0, half::S60);
+    pub fn hear(
+        &mut self,
+        at: Timestamp,
+        user: Option<UserKey>,
+        manner: Manner,
+        scores: &Scores,
+        fade: &HalfLives,
+    ) {
+        let messages = fade.of(Signal::ChatMessages60s, half::S60);
+        self.messages.add(at, 1.0, messages);
         if self.is_alike(at, manner.alike) {
-            self.alike.add(at, 1.0, half::S60);
+            self.alike.add(at, 1.0, messages);
         }
         if manner.laughs {
-            self.laughing.add(at, 1.0, half::S60);
+            self.laughing.add(at, 1.0, messages);
         }
         // Messages without an author are one voice.
         let who = user.map_or(0, |key| u64::from_le_bytes(key.0[..8].try_into().unwrap_or([0; 8])));
@@ -142,11 +150,12 @@ impl Crowd {
             if weight == 0.0 {
                 continue;
             }
+            let halves = fade.each(Signal::chat_sums(label), &half::CHAT);
             let adds = match DANGERS.iter().position(|danger| *danger == label) {
-                Some(place) => self.texts[place].adds(manner.alike, at, weight),
+                Some(place) => self.texts[place].adds(manner.alike, at, weight, &halves),
                 None => [weight; 4],
             };
-            self.sums[label as usize].add_each(at, adds, &half::CHAT);
+            self.sums[label as usize].add_each(at, adds, &halves);
             if let Some(place) = VOICED.iter().position(|(voiced, _)| *voiced == label) {
                 let voices = &mut self.voices[place];
                 voices.people.heard(who, at);
@@ -155,16 +164,22 @@ impl Crowd {
                 voices.texts.heard(own, at);
             }
             match label {
-                ChatLabel::Threat => self.threat_peak.raise(at, score.into(), half::S60),
-                ChatLabel::SelfHarm => self.self_harm_peak.raise(at, score.into(), half::S60),
+                ChatLabel::Threat => {
+                    let half = fade.of(Signal::ChatThreatPeak60s, half::S60);
+                    self.threat_peak.raise(at, score.into(), half);
+                }
+                ChatLabel::SelfHarm => {
+                    let half = fade.of(Signal::ChatSelfHarmPeak60s, half::S60);
+                    self.self_harm_peak.raise(at, score.into(), half);
+                }
                 _ => {}
             }
         }
     }
 
     /// A message that is only counted (too late, or shed without a score).
-    pub fn count(&mut self, at: Timestamp) {
-        self.messages.add(at, 1.0, half::S60);
+    pub fn count(&mut self, at: Timestamp, fade: &HalfLives) {
+        self.messages.add(at, 1.0, fade.of(Signal::ChatMessages60s, half::S60));
     }
 
     fn is_alike(&mut self, at: Timestamp, key: u64) -> bool {
@@ -178,13 +193,14 @@ impl Crowd {
         alike
     }
 
-    pub fn signals(&self, at: Timestamp, out: &mut Signals) {
+    pub fn signals(&self, at: Timestamp, fade: &HalfLives, out: &mut Signals) {
         for label in CHAT_LABELS {
             if self.seen & (1 << label as u8) == 0 {
                 continue;
             }
-            let sums = self.sums[label as usize].at(at, &half::CHAT);
-            for (signal, value) in Signal::chat_sums(label).into_iter().zip(sums) {
+            let windows = Signal::chat_sums(label);
+            let sums = self.sums[label as usize].at(at, &fade.each(windows, &half::CHAT));
+            for (signal, value) in windows.into_iter().zip(sums) {
                 out.set(signal, value);
             }
         }
@@ -194,16 +210,23 @@ impl Crowd {
             }
         }
         if self.seen & (1 << ChatLabel::Threat as u8) != 0 {
-            out.set(Signal::ChatThreatPeak60s, self.threat_peak.at(at, half::S60));
+            out.set(
+                Signal::ChatThreatPeak60s,
+                self.threat_peak.at(at, fade.of(Signal::ChatThreatPeak60s, half::S60)),
+            );
         }
         if self.seen & (1 << ChatLabel::SelfHarm as u8) != 0 {
-            out.set(Signal::ChatSelfHarmPeak60s, self.self_harm_peak.at(at, half::S60));
+            out.set(
+                Signal::ChatSelfHarmPeak60s,
+                self.self_harm_peak.at(at, fade.of(Signal::ChatSelfHarmPeak60s, half::S60)),
+            );
         }
-        let messages = self.messages.at(at, half::S60);
+        let half = fade.of(Signal::ChatMessages60s, half::S60);
+        let messages = self.messages.at(at, half);
         out.set(Signal::ChatMessages60s, messages);
         if messages >= 1.0 {
-            out.set(Signal::ChatAlike60s, self.alike.at(at, half::S60) / messages);
-            out.set(Signal::ChatLaughter60s, self.laughing.at(at, half::S60) / messages);
+            out.set(Signal::ChatAlike60s, self.alike.at(at, half) / messages);
+            out.set(Signal::ChatLaughter60s, self.laughing.at(at, half) / messages);
         }
     }
 }
