@@ -354,6 +354,12 @@ pub struct OutboxRow {
     pub received: Timestamp,
 }
 
+/// JSON Schema of an [`Alert`], as sinks and the API give it.
+pub fn schema() -> serde_json::Value {
+    // A constant of ours; tests hold real alerts to it.
+    serde_json::from_str(include_str!("schema.json")).unwrap_or_default()
+}
+
 /// The CloudEvents 1.0 envelope (structured mode) of a change.
 pub fn cloud_event(change: &Change, source: &str) -> serde_json::Value {
     let alert = &change.alert;

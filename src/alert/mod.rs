@@ -14,7 +14,7 @@ pub use compose::{House, Judgement};
 pub use data::{
     Act, Against, Alert, Change, ChangeKind, Coverage, Donations, EvidenceItem, EvidenceKind,
     Facts, Jurisdiction, Measure, OutboxRow, Person, Reason, State, cloud_event,
-    cloud_event_minimal,
+    cloud_event_minimal, schema,
 };
 pub use dossier::Dossier;
 pub use jurisdiction::{Authority, jurisdiction};

@@ -1,4 +1,5 @@
-//! `vigie schema`: the shapes that others build against. The schemas of events and alerts stand beside this file; tests
+//! `vigie schema`: the shapes that others build against. The schema of events stands beside this file, that of alerts
+//! in their room; tests
 //! hold real events and alerts to them.
 
 use serde_json::{Value, json};
@@ -9,7 +10,6 @@ use crate::config::Config;
 use crate::event::SIGNALS;
 
 const EVENT: &str = include_str!("schema/event.json");
-const ALERT: &str = include_str!("schema/alert.json");
 
 pub fn run(of: SchemaOf) -> Result<(), CliError> {
     say(format_args!("{:#}", schema(of)))
@@ -20,7 +20,7 @@ fn schema(of: SchemaOf) -> Value {
         SchemaOf::Config => Config::schema(),
         // Constants of ours, read by the tests below.
         SchemaOf::Event => serde_json::from_str(EVENT).unwrap_or_default(),
-        SchemaOf::Alert => serde_json::from_str(ALERT).unwrap_or_default(),
+        SchemaOf::Alert => crate::alert::schema(),
         SchemaOf::Signals => json!(SIGNALS.as_slice()),
     }
 }

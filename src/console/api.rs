@@ -6,14 +6,14 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::alert::dossier::Style;
 use crate::alert::{EvidenceKind, State as AlertState};
 use crate::event::{ChannelId, Digest, Level};
 
-use super::desk::{AlertFilter, Desk};
+use super::desk::{AlertFilter, AlertPage, ChannelRow, Desk, Ready, TimelinePoint};
 use super::problem::Problem;
 use super::{App, ask};
 
@@ -31,11 +31,16 @@ fn json_response(value: &impl Serialize) -> Response {
 }
 
 /// The query of `/api/v1/alerts` and of the page's list.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct AlertQuery {
+    /// `watch`, `concern`, `danger` or `threat_to_life`: the highest of the incident.
     level: Option<String>,
+    /// `open`, `acknowledged`, `confirmed`, `dismissed` or `closed`.
     state: Option<String>,
+    /// `platform:id`.
     channel: Option<String>,
+    /// `next` of the page before.
     after: Option<String>,
 }
 
@@ -67,6 +72,11 @@ impl AlertQuery {
     }
 }
 
+/// Alerts, newest first.
+#[utoipa::path(
+    get, path = "/api/v1/alerts", tag = "alerts", params(AlertQuery),
+    responses((status = 200, description = "One page of alerts", body = AlertPage), (status = "default", description = "A problem (RFC 9457)", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"))
+)]
 pub(super) async fn alerts(
     State(app): State<Arc<App>>,
     Query(query): Query<AlertQuery>,
@@ -75,6 +85,13 @@ pub(super) async fn alerts(
     Ok(json_response(&page))
 }
 
+/// One alert as it stands.
+#[utoipa::path(
+    get, path = "/api/v1/alerts/{id}", tag = "alerts", params(("id" = String, Path, description = "Id of the alert")),
+    responses((status = 200, description = "The alert", body = ref("#/components/schemas/Alert"),
+            headers(("etag" = String, description = "Its revision, for `If-Match`"))),
+        (status = "default", description = "A problem (RFC 9457)", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"))
+)]
 pub(super) async fn alert(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
@@ -93,8 +110,10 @@ pub(super) fn uuid(id: &str) -> Result<Uuid, Problem> {
 }
 
 /// `?lang=`; the page's language where it is not given or not one of ours.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct LangQuery {
+    /// `fr` or `en`.
     lang: Option<String>,
 }
 
@@ -108,6 +127,14 @@ impl LangQuery {
     }
 }
 
+/// The draft of an alert's Article 18 dossier.
+#[utoipa::path(
+    get, path = "/api/v1/alerts/{id}/dossier", tag = "alerts",
+    params(("id" = String, Path, description = "Id of the alert"), LangQuery),
+    responses((status = 200, description = "The draft, in the form that `Accept` asks for",
+            content((Object = "application/json"), (String = "text/html"))),
+        (status = "default", description = "A problem (RFC 9457)", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"))
+)]
 pub(super) async fn dossier(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
@@ -146,18 +173,43 @@ pub(super) fn wants_html(headers: &HeaderMap) -> bool {
     }
 }
 
+/// Answer of `/api/v1/channels`.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Channels {
+    items: Vec<ChannelRow>,
+}
+
+/// Answer of `/api/v1/channels/{id}/timeline`.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Timeline {
+    channel: String,
+    points: Vec<TimelinePoint>,
+}
+
+/// What is watched, highest level first.
+#[utoipa::path(
+    get, path = "/api/v1/channels", tag = "channels",
+    responses((status = 200, description = "Every channel in memory", body = Channels),
+        (status = "default", description = "A problem (RFC 9457)", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"))
+)]
 pub(super) async fn channels(State(app): State<Arc<App>>) -> Result<Response, Problem> {
     let mut items = ask(app.desk.channels()).await?;
     super::pages::by_level(&mut items);
-    Ok(json_response(&json!({ "items": items })))
+    Ok(json_response(&Channels { items }))
 }
 
+/// A channel's signals over time.
+#[utoipa::path(
+    get, path = "/api/v1/channels/{id}/timeline", tag = "channels",
+    params(("id" = String, Path, description = "`platform:id`")),
+    responses((status = 200, description = "Oldest first", body = Timeline), (status = "default", description = "A problem (RFC 9457)", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"))
+)]
 pub(super) async fn timeline(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let points = ask(app.desk.timeline(ChannelId::new(&id))).await?.ok_or(Problem::NOT_FOUND)?;
-    Ok(json_response(&json!({ "channel": id, "points": points })))
+    Ok(json_response(&Timeline { channel: id, points }))
 }
 
 /// The type of evidence is read from its bytes, and only types that cannot run anything are named.
@@ -173,6 +225,14 @@ fn evidence_type(kind: EvidenceKind, bytes: &[u8]) -> &'static str {
     }
 }
 
+/// A piece of evidence. Each access stands in the audit chain.
+#[utoipa::path(
+    get, path = "/api/v1/evidence/{digest}", tag = "evidence",
+    params(("digest" = String, Path, description = "`sha256:` and 64 hex digits")),
+    responses((status = 200, description = "Its bytes: a picture as received, or an event as canonical JSON",
+            content((String = "image/jpeg"), (Object = "application/json"))),
+        (status = 404, description = "A problem (RFC 9457)", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"), (status = "default", description = "A problem (RFC 9457)", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"))
+)]
 pub(super) async fn evidence(
     State(app): State<Arc<App>>,
     Path(digest): Path<String>,
@@ -191,17 +251,39 @@ pub(super) async fn evidence(
 }
 
 /// Up means: this answers.
+#[utoipa::path(
+    get, path = "/healthz", tag = "health",
+    responses((status = 200, description = "The process lives", body = String, content_type = "text/plain"))
+)]
 pub(super) async fn healthz() -> Response {
     ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], "ok\n").into_response()
 }
 
-pub(super) fn readyz(desk: &dyn Desk) -> Response {
+/// Whether an alert could be raised and stored now, and what is degraded.
+#[utoipa::path(
+    get, path = "/readyz", tag = "health",
+    responses((status = 200, description = "Ready", body = Ready), (status = 503, description = "Not ready", body = Ready))
+)]
+pub(super) async fn readyz(State(app): State<Arc<App>>) -> Response {
+    ready_answer(&*app.desk)
+}
+
+pub(super) fn ready_answer(desk: &dyn Desk) -> Response {
     let ready = desk.ready();
     let status = if ready.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, json_response(&ready)).into_response()
 }
 
-pub(super) fn metrics(desk: &dyn Desk) -> Response {
+/// Prometheus text format 0.0.4.
+#[utoipa::path(
+    get, path = "/metrics", tag = "health",
+    responses((status = 200, description = "docs/metrics.md names every family", body = String, content_type = "text/plain"))
+)]
+pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
+    metrics_answer(&*app.desk)
+}
+
+pub(super) fn metrics_answer(desk: &dyn Desk) -> Response {
     let kind = "text/plain; version=0.0.4; charset=utf-8";
     ([(header::CONTENT_TYPE, kind)], desk.metrics()).into_response()
 }

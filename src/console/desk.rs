@@ -5,6 +5,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use serde::Serialize;
 use tokio::sync::broadcast;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::alert::{Alert, Change, ChangeKind, Dossier, EvidenceKind, State};
@@ -39,23 +40,28 @@ pub struct AlertFilter {
 }
 
 /// Alerts, newest first.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub struct AlertPage {
+    #[schema(schema_with = super::openapi::alerts)]
     pub items: Vec<Alert>,
+    /// Give it as `after` for the next page.
     pub next: Option<String>,
 }
 
 /// One channel as the list shows it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct ChannelRow {
+    #[schema(value_type = String)]
     pub id: ChannelId,
     pub name: Option<String>,
     pub title: Option<String>,
     pub category: Option<String>,
     /// On air, as far as the platform told.
     pub live: bool,
+    #[schema(schema_with = super::openapi::level)]
     pub level: Level,
     /// The floor that the config sets; it decides what is kept and opens no alert.
+    #[schema(schema_with = super::openapi::level)]
     pub level_floor: Level,
     pub viewers: Option<u64>,
     pub hours_live: Option<f32>,
@@ -64,29 +70,36 @@ pub struct ChannelRow {
     /// No feed brings it at the moment: whatever happens there is not seen.
     pub unwatched: bool,
     /// What could not be seen lately, oldest first.
+    #[schema(schema_with = super::openapi::gaps)]
     pub gaps: Vec<Gap>,
     pub feed: String,
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub last_event: Option<Timestamp>,
     /// The alert that is open on it.
+    #[schema(value_type = Option<String>, format = "uuid")]
     pub alert: Option<Uuid>,
 }
 
 /// A channel's signals at one time.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct TimelinePoint {
+    #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
+    #[schema(schema_with = super::openapi::level)]
     pub level: Level,
     /// Signal name to value; a signal without a value at that time is absent.
+    #[schema(value_type = Vec<Vec<Object>>)]
     pub values: Vec<(String, f32)>,
 }
 
 /// Whether an alert could be raised and stored now.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct Ready {
     pub ready: bool,
     /// What does not work as it should, in words; also when `ready`.
     pub degraded: Vec<String>,
     /// Channels that nothing brings at the moment.
+    #[schema(value_type = Vec<String>)]
     pub unwatched: Vec<ChannelId>,
 }
 

@@ -42,6 +42,13 @@ fn event(live: &Live) -> Event {
     Event::default().event(name).data(data.to_string())
 }
 
+/// Alerts and levels as they change, as server-sent events: `hello`, `alert`, `channel`, and `reload` for a reader that
+/// fell behind.
+#[utoipa::path(
+    get, path = "/api/v1/stream", tag = "channels",
+    responses((status = 200, description = "Events without end", body = String, content_type = "text/event-stream"),
+        (status = "default", description = "A problem (RFC 9457)", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"))
+)]
 pub(super) async fn stream(State(app): State<Arc<App>>) -> Response {
     let Ok(seat) = app.seats.clone().try_acquire_owned() else {
         return Problem::CROWDED.into_response();

@@ -7,6 +7,7 @@ mod chart;
 mod desk;
 mod guard;
 mod live;
+mod openapi;
 mod pages;
 mod problem;
 
@@ -19,13 +20,15 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Router, middleware};
 use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::alert::dossier::CSS;
 use crate::alert::{Words, Zone};
@@ -57,6 +60,8 @@ struct App {
     words: Words,
     zone: Zone,
     seats: Arc<Semaphore>,
+    /// `/openapi.json`.
+    described: String,
 }
 
 /// Waits for the house, but not for ever.
@@ -70,47 +75,49 @@ async fn ask<T>(answer: impl Future<Output = DeskResult<T>>) -> Result<T, Proble
 /// The console and the API, for a listener on loopback. End its server when the daemon goes down: live connections end
 /// by themselves once the sender behind [`Desk::subscribe`] is dropped.
 pub fn router(desk: Arc<dyn Desk>, settings: Settings) -> Router {
+    let (pages, mut described) = page_routes().split_for_parts();
+    let (api, rest) = api_routes().split_for_parts();
+    described.merge(rest);
     let app = Arc::new(App {
         desk,
         words: Words::new(&settings.language),
         zone: Zone::new(&settings.zone),
         settings,
         seats: Arc::new(Semaphore::new(SEATS)),
+        described: openapi::document(described),
     });
-    let pages = Router::new()
-        .route("/", get(pages::index))
-        .route("/alerts/{id}", get(pages::alert))
-        .route("/alerts/{id}/dossier", get(pages::dossier))
-        .layer(middleware::from_fn_with_state(app.clone(), pages::explain));
-    Router::new()
-        .merge(pages)
-        .route("/api/v1/alerts", get(api::alerts))
-        .route("/api/v1/alerts/{id}", get(api::alert))
-        .route("/api/v1/alerts/{id}/dossier", get(api::dossier))
-        .route("/api/v1/channels", get(api::channels))
-        .route("/api/v1/channels/{id}/timeline", get(api::timeline))
-        .route("/api/v1/stream", get(live::stream))
-        .route("/api/v1/evidence/{digest}", get(api::evidence))
-        .route("/healthz", get(api::healthz))
-        .route("/readyz", get(|State(app): State<Arc<App>>| async move { api::readyz(&*app.desk) }))
-        .route(
-            "/metrics",
-            get(|State(app): State<Arc<App>>| async move { api::metrics(&*app.desk) }),
-        )
-        .route("/assets/vigie.css", get(|| asset("text/css", include_str!("assets/vigie.css"))))
-        .route(
-            "/assets/vigie.js",
-            get(|| asset("text/javascript", include_str!("assets/vigie.js"))),
-        )
-        .route(
-            "/assets/vigie.svg",
-            get(|| asset("image/svg+xml", include_str!("assets/vigie.svg"))),
-        )
-        .route("/assets/dossier.css", get(|| asset("text/css", CSS)))
+    pages
+        .layer(middleware::from_fn_with_state(app.clone(), pages::explain))
+        .merge(api)
         .fallback(pages::missing)
         .layer(CatchPanicLayer::custom(|_| Problem::INTERNAL.into_response()))
         .layer(middleware::from_fn_with_state(app.clone(), guard::door))
         .with_state(app)
+}
+
+/// What people read in a browser. Every route stands in `/openapi.json`, since only [`routes!`] adds one.
+fn page_routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::with_openapi(openapi::about())
+        .routes(routes!(pages::index))
+        .routes(routes!(pages::alert))
+        .routes(routes!(pages::dossier))
+}
+
+/// What programs read.
+fn api_routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(api::alerts))
+        .routes(routes!(api::alert))
+        .routes(routes!(api::dossier))
+        .routes(routes!(api::channels))
+        .routes(routes!(api::timeline))
+        .routes(routes!(live::stream))
+        .routes(routes!(api::evidence))
+        .routes(routes!(api::healthz))
+        .routes(routes!(api::readyz))
+        .routes(routes!(api::metrics))
+        .routes(routes!(openapi::serve))
+        .routes(routes!(asset))
 }
 
 /// `/metrics`, `/healthz`, `/readyz` alone, for `metrics_listen`: on any address and under any host name, as they hold no
@@ -119,14 +126,27 @@ pub fn health_router(desk: Arc<dyn Desk>) -> Router {
     type Shared = State<Arc<dyn Desk>>;
     Router::new()
         .route("/healthz", get(api::healthz))
-        .route("/readyz", get(|State(desk): Shared| async move { api::readyz(&*desk) }))
-        .route("/metrics", get(|State(desk): Shared| async move { api::metrics(&*desk) }))
+        .route("/readyz", get(|State(desk): Shared| async move { api::ready_answer(&*desk) }))
+        .route("/metrics", get(|State(desk): Shared| async move { api::metrics_answer(&*desk) }))
         .fallback(|| async { Problem::NOT_FOUND })
         .layer(middleware::map_response(|response: Response| async { guard::seal(response) }))
         .with_state(desk)
 }
 
-async fn asset(kind: &'static str, text: &'static str) -> Response {
+/// The files that pages name.
+#[utoipa::path(
+    get, path = "/assets/{name}", tag = "page", params(("name" = String, Path, description = "File")),
+    responses((status = 200, description = "A style sheet, a script or a picture of the page"),
+        (status = 404, description = "A problem (RFC 9457)", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"))
+)]
+async fn asset(Path(name): Path<String>) -> Response {
+    let (kind, text) = match name.as_str() {
+        "vigie.css" => ("text/css", include_str!("assets/vigie.css")),
+        "vigie.js" => ("text/javascript", include_str!("assets/vigie.js")),
+        "vigie.svg" => ("image/svg+xml", include_str!("assets/vigie.svg")),
+        "dossier.css" => ("text/css", CSS),
+        _ => return Problem::NOT_FOUND.into_response(),
+    };
     let kind = format!("{kind}; charset=utf-8");
     // Asked again each time, so that a new version shows at once; the files are small.
     ([(header::CONTENT_TYPE, kind.as_str()), (header::CACHE_CONTROL, "no-cache")], text)

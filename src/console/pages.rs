@@ -212,11 +212,18 @@ struct Index<'a> {
 }
 
 /// `?after=`: older alerts.
-#[derive(Debug, Default, serde::Deserialize)]
+#[derive(Debug, Default, serde::Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct IndexQuery {
+    /// Cursor of the page before.
     after: Option<String>,
 }
 
+/// The console.
+#[utoipa::path(
+    get, path = "/", tag = "page", params(IndexQuery),
+    responses((status = 200, description = "A page", body = String, content_type = "text/html"), (status = "default", description = "A problem (RFC 9457)", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"))
+)]
 pub(super) async fn index(
     State(app): State<Arc<App>>,
     Query(query): Query<IndexQuery>,
@@ -273,6 +280,11 @@ struct AlertPage<'a> {
     a: AlertView,
 }
 
+/// One alert.
+#[utoipa::path(
+    get, path = "/alerts/{id}", tag = "page", params(("id" = String, Path, description = "Id of the alert")),
+    responses((status = 200, description = "A page", body = String, content_type = "text/html"), (status = "default", description = "A problem (RFC 9457)", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"))
+)]
 pub(super) async fn alert(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
@@ -284,6 +296,11 @@ pub(super) async fn alert(
     Ok(render(&AlertPage { frame: Frame::new(&app), a: view }, &app.words))
 }
 
+/// The draft of an alert's dossier.
+#[utoipa::path(
+    get, path = "/alerts/{id}/dossier", tag = "page", params(("id" = String, Path, description = "Id of the alert"), LangQuery),
+    responses((status = 200, description = "A page", body = String, content_type = "text/html"), (status = "default", description = "A problem (RFC 9457)", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"))
+)]
 pub(super) async fn dossier(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,

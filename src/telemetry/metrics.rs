@@ -13,7 +13,7 @@ use prometheus::{
 };
 
 use super::families::{Corrected, Dropped, FAMILIES, Family, FamilyKind};
-use crate::event::{Kind, Level, Timestamp};
+use crate::event::{DecisionKind, Kind, Level, Timestamp};
 
 /// The registry and every metric; cheap to clone.
 #[derive(Clone)]
@@ -174,6 +174,9 @@ impl Metrics {
                 }
             }
         }
+        for decision in [DecisionKind::Acknowledge, DecisionKind::Close] {
+            m.review_seconds.with_label_values(&[decision.name()]);
+        }
         for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Gap) {
             drop(self.corrected_counter(kind, Corrected::TimeAhead));
         }
@@ -325,7 +328,7 @@ impl Metrics {
         self.0.outbox_parked.with_label_values(&[sink]).set(parked);
     }
 
-    /// A person decided (`acknowledged`, `confirmed`, `dismissed`, `closed`), this long after the alert opened.
+    /// A person decided (the name of a `DecisionKind`), this long after the alert opened.
     pub fn reviewed(&self, decision: &'static str, after: Duration) {
         self.0.review_seconds.with_label_values(&[decision]).observe(after.as_secs_f64());
     }

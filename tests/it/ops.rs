@@ -5,8 +5,14 @@
 mod audit;
 #[path = "ops/feeds.rs"]
 mod feeds;
+#[path = "ops/openapi.rs"]
+mod openapi;
+#[path = "ops/prometheus.rs"]
+mod prometheus;
 #[path = "ops/scenarios.rs"]
 mod scenarios;
+#[path = "ops/unit.rs"]
+mod unit;
 
 use std::fs;
 use std::io::{Read, Write};
