@@ -1,5 +1,7 @@
 //! The integration tests, one module a file, in one binary so that the crate is linked once.
 
+#[path = "it/attention.rs"]
+mod attention;
 #[path = "it/chat_parity.rs"]
 mod chat_parity;
 #[path = "it/cli.rs"]

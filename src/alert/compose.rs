@@ -115,6 +115,7 @@ impl House {
         facts.hours_live = channel.hours_live(channel.now).map(|hours| hours as f32);
         facts.viewers = stream.viewers;
         facts.notices = channel.notices();
+        facts.days_with_acts = channel.days_with_acts();
         facts.measures = channel.measures();
     }
 

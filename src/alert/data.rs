@@ -276,7 +276,7 @@ pub struct Facts {
     pub decisions: Vec<Decision>,
     /// Notices received about the channel in the last 90 days.
     pub notices: u32,
-    /// Days with paid requests for acts that the channel remembers.
+    /// Days of the last 90 with paid requests for acts, the incident's own among them.
     pub days_with_acts: u32,
     /// Measures against the channel that the platform told of.
     pub measures: Vec<String>,

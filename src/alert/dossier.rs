@@ -349,6 +349,8 @@ pub struct Content {
 pub struct Item {
     /// From 1, as the explanation cites it.
     pub number: usize,
+    /// What people call it: "Picture 2, taken at 22:14:03"; counted within its kind.
+    pub name: String,
     pub digest: Digest,
     pub kind: Coded,
     pub at: Moment,

@@ -1,5 +1,8 @@
 //! The crowd of one channel: how much is said of what, by how many different voices, and how alike and how
 //! merry it is. Comes in: scored messages. Goes out: the `chat.*` signals.
+//!
+//! A text that is pasted again is read, and misread, the same way each time: of danger labels a text counts once in
+//! each window, and each copy a quarter besides; a voice that only repeats others counts a quarter.
 
 use std::collections::VecDeque;
 
@@ -18,6 +21,19 @@ const VOICE_WINDOW_MS: i64 = 120_000;
 const ALIKE: usize = 64;
 /// A text is forgotten for likeness after this time.
 const ALIKE_WINDOW_MS: i64 = 60_000;
+/// What a copy counts of what its text counts, and a voice that only repeats others.
+const COPY: f64 = 0.25;
+/// Texts remembered for each danger label; beyond it the one known longest is forgotten and would count anew.
+const TEXTS: usize = 32;
+
+/// Labels whose copies count a quarter. Insults, sexual words and rudeness of a raid are its copies: they count in full.
+const DANGERS: [ChatLabel; 5] = [
+    ChatLabel::Threat,
+    ChatLabel::Incitement,
+    ChatLabel::SelfHarm,
+    ChatLabel::SelfHarmUrging,
+    ChatLabel::Distress,
+];
 
 /// Labels whose voices are counted, and the signal that tells them.
 const VOICED: [(ChatLabel, Signal); 5] = [
@@ -28,11 +44,12 @@ const VOICED: [(ChatLabel, Signal); 5] = [
     (ChatLabel::Harassment, Signal::ChatHarassmentVoices2m),
 ];
 
-/// Different people who said something, each with the last time. Inserting a voice never lowers a later count.
+/// Different people who said something (or different texts), each with the last time. Inserting one never lowers a later
+/// count.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Voices(Vec<(u64, Timestamp)>);
+struct Last(Vec<(u64, Timestamp)>);
 
-impl Voices {
+impl Last {
     fn heard(&mut self, who: u64, at: Timestamp) {
         if let Some(voice) = self.0.iter_mut().find(|(key, _)| *key == who) {
             voice.1 = voice.1.max(at);
@@ -49,10 +66,52 @@ impl Voices {
     }
 }
 
+/// People and the different texts they said.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Voices {
+    people: Last,
+    texts: Last,
+}
+
+impl Voices {
+    /// Different people; those in excess of different texts count a quarter.
+    fn count(&self, at: Timestamp) -> f64 {
+        let people = self.people.count(at);
+        let own = people.min(self.texts.count(at));
+        own as f64 + COPY * (people - own) as f64
+    }
+}
+
+/// The texts of one danger label, each with the most that one message of it counted, fading as each window does.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Texts(VecDeque<(u64, [Peak; 4])>);
+
+impl Texts {
+    /// What a message of `weight` adds in each window: what its text does not count already, and a quarter of the rest.
+    /// More of a text, or an earlier one, never makes the sum less: what it takes from later copies it has added itself.
+    fn adds(&mut self, text: u64, at: Timestamp, weight: f64, halves: &[i64; 4]) -> [f64; 4] {
+        let place = self.0.iter().position(|(known, _)| *known == text).unwrap_or_else(|| {
+            if self.0.len() >= TEXTS {
+                self.0.pop_front();
+            }
+            self.0.push_back((text, [Peak::default(); 4]));
+            self.0.len() - 1
+        });
+        let mut adds = [weight; 4];
+        for ((add, peak), half_life) in adds.iter_mut().zip(&mut self.0[place].1).zip(halves) {
+            let counted = peak.at(at, *half_life);
+            *add = (weight - counted).max(0.0) + COPY * weight.min(counted);
+            peak.raise(at, weight, *half_life);
+        }
+        adds
+    }
+}
+
 /// See the module.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Crowd {
     sums: [Sums<4>; 8],
+    texts: [Texts; 5],
     voices: [Voices; 5],
     threat_peak: Peak,
     self_harm_peak: Peak,
@@ -92,9 +151,17 @@ impl Crowd {
                 continue;
             }
             let halves = fade.each(Signal::chat_sums(label), &half::CHAT);
-            self.sums[label as usize].add(at, weight, &halves);
+            let adds = match DANGERS.iter().position(|danger| *danger == label) {
+                Some(place) => self.texts[place].adds(manner.alike, at, weight, &halves),
+                None => [weight; 4],
+            };
+            self.sums[label as usize].add_each(at, adds, &halves);
             if let Some(place) = VOICED.iter().position(|(voiced, _)| *voiced == label) {
-                self.voices[place].heard(who, at);
+                let voices = &mut self.voices[place];
+                voices.people.heard(who, at);
+                // A raid's insults count by people alone.
+                let own = if label == ChatLabel::Harassment { who } else { manner.alike };
+                voices.texts.heard(own, at);
             }
             match label {
                 ChatLabel::Threat => {
@@ -139,7 +206,7 @@ impl Crowd {
         }
         for ((label, signal), voices) in VOICED.into_iter().zip(&self.voices) {
             if self.seen & (1 << label as u8) != 0 {
-                out.set(signal, voices.count(at) as f64);
+                out.set(signal, voices.count(at));
             }
         }
         if self.seen & (1 << ChatLabel::Threat as u8) != 0 {

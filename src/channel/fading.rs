@@ -66,6 +66,13 @@ impl<const N: usize> Sums<N> {
         }
     }
 
+    /// Adds another amount to each window.
+    pub fn add_each(&mut self, at: Timestamp, xs: [f64; N], half_lives: &[i64; N]) {
+        for ((sum, half_life), x) in self.0.iter_mut().zip(half_lives).zip(xs) {
+            sum.add(at, x, *half_life);
+        }
+    }
+
     pub fn at(&self, at: Timestamp, half_lives: &[i64; N]) -> [f64; N] {
         let mut out = [0.0; N];
         for ((out, sum), half_life) in out.iter_mut().zip(&self.0).zip(half_lives) {

@@ -323,6 +323,11 @@ impl Channel {
         self.purse.last_day(self.now)
     }
 
+    /// Days of the last 90 with paid requests for acts, exact.
+    pub fn days_with_acts(&self) -> u32 {
+        self.purse.days_with_acts(self.now)
+    }
+
     /// Harm after money against chance, if it can be told.
     pub fn lift(&self) -> Option<f64> {
         self.purse.lift(self.now)

@@ -16,6 +16,8 @@ const OPEN_HALF_LIFE_MS: i64 = 60_000;
 const OPEN_CAP: f64 = 3.0;
 /// Hours of exact counts kept for what people read.
 const HOURS: usize = 24;
+/// Days with requests kept for what people read.
+const DAYS: i64 = 90;
 
 const ACTS: [Signal; 3] = [Signal::MoneyActs10m, Signal::MoneyActs24h, Signal::MoneyActs30d];
 const ACTS_EUR: [Signal; 3] =
@@ -68,6 +70,8 @@ pub struct Purse {
     day: i64,
     best_today: f64,
     days: f64,
+    /// Days (since 1970) on which paid messages asked for acts, of the last 90.
+    act_days: VecDeque<i64>,
     heard: bool,
 }
 
@@ -129,6 +133,10 @@ impl Purse {
         if act <= 0.0 || today < self.day {
             return;
         }
+        if self.act_days.back() != Some(&today) {
+            self.act_days.push_back(today);
+            self.act_days.retain(|day| today - day < DAYS);
+        }
         if today > self.day {
             self.days = self.days_at(at, fade);
             self.day = today;
@@ -172,6 +180,11 @@ impl Purse {
             acts += hour.acts;
         }
         (count, Money(eur), acts)
+    }
+
+    /// Days of the last 90 on which paid messages asked for acts, today among them; exact.
+    pub fn days_with_acts(&self, at: Timestamp) -> u32 {
+        self.act_days.iter().filter(|day| at.day() - **day < DAYS).count() as u32
     }
 
     /// Harm seen soon after paid requests, compared with all looks; none where too little was seen to say.

@@ -80,6 +80,9 @@ pub struct Slot {
     /// The feed that last brought something, by its place in the config, and by the name that a restart goes by.
     #[serde(skip)]
     pub feed: u16,
+    /// How often pictures were asked for (ms; 0: not at all), and a bit for each feed that was asked; not remembered.
+    #[serde(skip)]
+    pub looking: Option<(u32, u64)>,
     #[serde(default)]
     pub feed_name: Box<str>,
 }

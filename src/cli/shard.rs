@@ -512,9 +512,7 @@ impl Shard {
         if !step.samples.is_empty() {
             self.commit(ToCommitter::Samples(step.samples));
         }
-        if let Some((_, level)) = step.level {
-            self.ask_for_pictures(channel, feed, level);
-        }
+        self.look_as_the_level_says(channel, feed);
         self.renew_row(channel, feed, step.level.is_some());
     }
 
@@ -523,18 +521,32 @@ impl Shard {
         let _ = self.wiring.committer.blocking_send(message);
     }
 
-    fn ask_for_pictures(&mut self, channel: &ChannelId, feed: u16, level: Level) {
-        self.looks_asked += 1;
+    /// Asks for pictures as often as the level says, from the first event on, of each feed that brings it; not while the
+    /// stream is offline. After a reconnect the feed itself repeats what stands.
+    fn look_as_the_level_says(&mut self, channel: &ChannelId, feed: u16) {
         let limits = &self.wiring.standing.limits;
+        let slot = self.engine.slot_mut(channel);
+        let offline = slot.channel.stream.offline_since.is_some();
+        let usual = limits.look_every.as_ms() as u32;
+        let every_ms = if offline { 0 } else { look_every_ms(slot.level(), usual) };
+        let asked =
+            slot.looking.filter(|(then, _)| *then == every_ms).map_or(0, |(_, feeds)| feeds);
+        let this = 1 << (feed % 64);
+        if asked & this != 0 || slot.looking.is_none() && offline {
+            return;
+        }
+        self.looks_asked += 1;
         let request = SampleRequest {
             channel: channel.clone(),
             look: format!("L{}", self.looks_asked).into(),
-            every_ms: look_every_ms(level, limits.look_every.as_ms() as u32),
+            every_ms,
             burst: limits.look_burst,
             over_ms: limits.look_over.as_ms() as u32,
         };
-        // Attention is a wish: if the way is full, the next change of level asks again.
-        let _ = self.wiring.samples.try_send((feed, request));
+        // Attention is a wish: if the way is full, the channel's next event asks again.
+        if self.wiring.samples.try_send((feed, request)).is_ok() {
+            slot.looking = Some((every_ms, asked | this));
+        }
     }
 
     fn renew_row(&mut self, channel: &ChannelId, feed: u16, at_once: bool) {

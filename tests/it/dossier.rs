@@ -81,6 +81,7 @@ fn it_holds_every_element_that_the_daemon_can_know() {
         "25.00 EUR",
         "violence 81%",
         "no picture was received after it",
+        "Paid requests for acts came on 11 days of the last 90.",
         "reinstate",
         "interrupt the stream",
         "180 days after",
@@ -96,6 +97,51 @@ fn it_holds_every_element_that_the_daemon_can_know() {
     // Bytes kept are what the digests name: each item of a reason is numbered in the list.
     let first = &dossier.reasons[0];
     assert_eq!(first.items.len(), first.evidence.len());
+}
+
+#[test]
+fn pictures_have_names_stand_behind_a_click_and_an_expired_one_is_not_asked_for() {
+    let fake = Fake::new("en");
+    let pictures: Vec<_> = fake
+        .change
+        .alert
+        .evidence
+        .iter()
+        .filter(|item| item.kind == vigie::alert::EvidenceKind::Frame)
+        .map(|item| item.digest)
+        .collect();
+    let dossier = fake.dossier_in("en", Role::Provider);
+    let named = dossier.content.items.iter().find(|item| item.kind.code == "frame").expect("one");
+    assert!(named.name.starts_with("Picture 1, taken at "), "{}", named.name);
+    assert!(named.name.ends_with(&named.at.local[11..19]), "local time: {}", named.name);
+    let page = dossier.to_html(Style::Linked("/assets/dossier.css"));
+    // Cited by name in the reasons and beside the act, with a link to the item.
+    let link = format!("<a href=\"#item-{}\">{}</a>", named.number, named.name);
+    assert!(page.matches(&link).count() >= 1, "{link}");
+    let closed = "<details class=\"pic\"><summary>";
+    assert_eq!(page.matches(closed).count(), pictures.len(), "each picture behind a click");
+    assert!(page.contains(&format!("src=\"/api/v1/evidence/{}\"", pictures[0])));
+    // A file that stands alone asks nobody for pictures; it links to where they are kept.
+    let alone = dossier.to_html(Style::Embedded);
+    assert!(!alone.contains("<img") && alone.contains(&named.href));
+    let french = fake.dossier_in("fr", Role::Provider);
+    assert!(french.content.items.iter().any(|item| item.name.starts_with("Image 1, prise à ")));
+    // What has expired is named and not shown.
+    let (provider, table) = (provider(Role::Provider), authorities());
+    let source = Source {
+        alert: &fake.change.alert,
+        facts: &fake.change.facts,
+        provider: &provider,
+        authorities: &table,
+        now: fake.change.alert.updated_at,
+        zone: "",
+        preservation: &Preservation { expired: pictures, ..Preservation::default() },
+        opened: &[],
+        calls: &[],
+    };
+    let dossier = Dossier::new(&source, &Words::new("en"));
+    let page = dossier.to_html(Style::Linked("/assets/dossier.css"));
+    assert!(!page.contains("<img") && page.contains("expired"));
 }
 
 #[test]

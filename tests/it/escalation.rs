@@ -10,8 +10,8 @@ use vigie::channel::Channel;
 use vigie::config::{Config, Mode};
 use vigie::event::{
     Amount, Body, ChannelId, ChatLabel, Consumed, Digest, Event, FrameLabel, Fuel, Level,
-    LookFrame, LookScores, Money, Notice, Score, Scores, Signal, SignalKind, Signals, Stamp,
-    StreamInfo, StreamState, Timestamp, User, UserKey,
+    LookFrame, LookScores, Moderation, Money, Notice, Score, Scores, Setting, Signal, SignalKind,
+    Signals, Stamp, StreamInfo, StreamState, Timestamp, User, UserKey,
 };
 use vigie::model::{Escalation, Manifest, load_runtime};
 use vigie::risk::{Judge, Outputs, Rule, State};
@@ -52,9 +52,23 @@ fn ask(rows: &[Signals]) -> Option<Vec<[f32; 4]>> {
 
 #[derive(Clone, Debug)]
 enum What {
-    Said { user: u8, scores: [f32; 8], eur: Option<u16> },
-    Seen { violence: f32, motion: f32, level: u8, identical: bool },
+    /// `text`: equal numbers are equal words. `plain`: scores for no setting, beside those for the category's.
+    Said {
+        user: u8,
+        text: u32,
+        scores: [f32; 8],
+        plain: Option<[f32; 8]>,
+        eur: Option<u16>,
+    },
+    Seen {
+        violence: f32,
+        motion: f32,
+        level: u8,
+        identical: bool,
+        camera: Option<f32>,
+    },
     Notice,
+    Measure,
     Tick,
 }
 
@@ -72,21 +86,21 @@ fn entry(thing: &Thing) -> Consumed {
         let user = user.map(|n| User { key: UserKey([n; 16]), id: "".into(), name: None });
         Arc::new(Event { id: "e".into(), at, channel: channel.clone(), user, body })
     };
-    let consumed = |event, scores| Fuel::Event {
-        event,
-        stamp: Stamp::default(),
-        scores,
-        plain: None,
-        unscored: None,
-        manner: None,
+    let consumed = |event, scores, plain: Option<Scores>| {
+        let setting = if plain.is_some() { Setting::Game } else { Setting::default() };
+        let stamp = Stamp { setting, ..Stamp::default() };
+        Fuel::Event { event, stamp, scores, plain, unscored: None, manner: None }
+    };
+    let known = |scores: &[f32; 8]| {
+        let mut known = Scores::default();
+        for (label, p) in scores.iter().enumerate() {
+            known.set(label, Score::new(*p).expect("finite"));
+        }
+        known
     };
     let fuel = match &thing.what {
-        What::Said { user, scores, eur } => {
-            let mut known = Scores::default();
-            for (label, p) in scores.iter().enumerate() {
-                known.set(label, Score::new(*p).expect("finite"));
-            }
-            let text: Box<str> = "words".into();
+        What::Said { user, text, scores, plain, eur } => {
+            let text: Box<str> = words(*text).into();
             let body = match eur {
                 Some(eur) => {
                     let eur = Some(Money((*eur).into()));
@@ -95,12 +109,15 @@ fn entry(thing: &Thing) -> Consumed {
                 }
                 None => Body::Chat { text },
             };
-            consumed(event(body, Some(*user)), known)
+            consumed(event(body, Some(*user)), known(scores), plain.as_ref().map(known))
         }
-        What::Seen { violence, motion, level, identical } => {
+        What::Seen { violence, motion, level, identical, camera } => {
             let shown = if *identical { vec![0] } else { at.0.to_be_bytes().to_vec() };
             let mut scores = Scores::default();
             scores.set(FrameLabel::Violence as usize, Score::new(*violence).expect("finite"));
+            if let Some(camera) = camera {
+                scores.set(FrameLabel::Camera as usize, Score::new(*camera).expect("finite"));
+            }
             Fuel::Look {
                 look: LookScores {
                     id: "L".into(),
@@ -114,11 +131,31 @@ fn entry(thing: &Thing) -> Consumed {
         }
         What::Notice => {
             let notice = Notice { notifier: None, text: "look".into(), url: None };
-            consumed(event(Body::Notice(Box::new(notice)), None), Scores::default())
+            consumed(event(Body::Notice(Box::new(notice)), None), Scores::default(), None)
+        }
+        What::Measure => {
+            let measure = Moderation {
+                scope: "channel".into(),
+                action: "suspend".into(),
+                target: None,
+                until: None,
+                reason: None,
+            };
+            consumed(event(Body::Moderation(Box::new(measure)), None), Scores::default(), None)
         }
         What::Tick => Fuel::Tick,
     };
     Consumed { channel, at, fuel }
+}
+
+/// Different words for each number.
+fn words(mut n: u32) -> String {
+    let mut out = String::from("x");
+    while n > 0 {
+        out.push(char::from(b'a' + (n % 26) as u8));
+        n /= 26;
+    }
+    out
 }
 
 fn live() -> Consumed {
@@ -187,7 +224,20 @@ fn highest(things: &[Thing], with_model: bool) -> Level {
 fn said(at_s: f64, user: u8, label: ChatLabel, p: f32) -> Thing {
     let mut scores = [0.05; 8];
     scores[label as usize] = p;
-    Thing { at: (at_s * 1000.0) as i64, what: What::Said { user, scores, eur: None } }
+    let text = (at_s * 100.0) as u32;
+    Thing {
+        at: (at_s * 1000.0) as i64,
+        what: What::Said { user, text, scores, plain: None, eur: None },
+    }
+}
+
+/// The same words, by whom they may be.
+fn pasted(at_s: f64, user: u8, label: ChatLabel, p: f32, words: u32) -> Thing {
+    let mut thing = said(at_s, user, label, p);
+    if let What::Said { text, .. } = &mut thing.what {
+        *text = words;
+    }
+    thing
 }
 
 fn paid(at_s: f64, user: u8, p: f32) -> Thing {
@@ -199,7 +249,7 @@ fn paid(at_s: f64, user: u8, p: f32) -> Thing {
 }
 
 fn look(at_s: f64, violence: f32, motion: f32, level: u8) -> Thing {
-    let what = What::Seen { violence, motion, level, identical: false };
+    let what = What::Seen { violence, motion, level, identical: false, camera: None };
     Thing { at: (at_s * 1000.0) as i64, what }
 }
 
@@ -264,18 +314,60 @@ fn one_message_never_goes_above_watch_unless_it_announces_self_harm() {
 }
 
 #[test]
-fn cries_for_help_in_the_chat_alone_are_watched_and_no_more() {
-    let cries: Vec<Thing> = (0..240)
-        .map(|n| said(600.0 + f64::from(n), (n % 200) as u8, ChatLabel::Distress, 0.9))
-        .collect();
+fn cries_for_help_that_no_picture_confirms_are_a_concern_from_a_crowd_in_its_own_words_and_watched_if_pasted()
+ {
+    // One each second, by two hundred people.
+    let cry = |n: u32, words: u32| {
+        let at = 600.0 + f64::from(n);
+        pasted(at, (n % 200) as u8, ChatLabel::Distress, 0.9, words)
+    };
+    let cries: Vec<Thing> = (0..240).map(|n| cry(n, n)).collect();
+    let copies: Vec<Thing> = (0..240).map(|n| cry(n, n % 3)).collect();
+    // What a hot dish brings: a few a minute.
+    let fun: Vec<Thing> = (0..24).map(|n| cry(n * 10, n)).collect();
     let lively = film(0.0, 900.0, false);
     for with_model in [false, true] {
-        assert_eq!(highest(&cries, with_model), Level::Watch, "without a picture");
-        let filmed = told(vec![lively.clone(), cries.clone()]);
-        assert_eq!(highest(&filmed, with_model), Level::Watch, "a picture that moves");
-        let quiet = told(vec![film(0.0, 900.0, true), cries.clone()]);
-        assert_eq!(highest(&quiet, with_model), Level::ThreatToLife, "a picture that does not");
+        let level = |parts: Vec<Vec<Thing>>| highest(&told(parts), with_model);
+        for pictures in [vec![], lively.clone()] {
+            assert_eq!(level(vec![pictures.clone(), cries.clone()]), Level::Concern);
+            assert_eq!(level(vec![pictures.clone(), copies.clone()]), Level::Watch);
+            assert!(level(vec![pictures, fun.clone()]) <= Level::Watch);
+        }
+        let quiet = film(0.0, 900.0, true);
+        assert_eq!(level(vec![quiet.clone(), cries.clone()]), Level::ThreatToLife);
+        assert_eq!(
+            level(vec![quiet, copies.clone()]),
+            Level::ThreatToLife,
+            "a true cry may be copied"
+        );
     }
+}
+
+#[test]
+fn a_pasted_text_counts_once_and_its_copies_and_their_voices_a_quarter() {
+    let at = |copies: u32, words: fn(u32) -> u32| {
+        let said = |n| pasted(10.0, n as u8, ChatLabel::Distress, 0.95, words(n));
+        let things: Vec<Thing> = (0..copies).map(said).collect();
+        let (_, signals, _) = lived(&things, false).pop().expect("a second");
+        let value = |signal| signals.or_lowest(signal);
+        (value(Signal::ChatDistressVoices2m), value(Signal::ChatDistress24h))
+    };
+    let near =
+        |(a, b): (f32, f32), (c, d): (f32, f32)| (a - c).abs() < 1e-3 && (b - d).abs() < 1e-3;
+    assert!(near(at(5, |n| n), (5.0, 5.0)), "five texts: {:?}", at(5, |n| n));
+    assert!(near(at(5, |_| 1), (2.0, 2.0)), "one text by five: {:?}", at(5, |_| 1));
+}
+
+#[test]
+fn one_half_sure_announcement_beside_worry_is_no_threat_to_life() {
+    // "j'en peux plus" in a laughing chat: .58, said by some; others worry.
+    let mut things: Vec<Thing> =
+        (0..3).map(|n| said(20.0 * f64::from(n), n, ChatLabel::SelfHarm, 0.58)).collect();
+    things.extend((0..4).map(|n| said(65.0 + f64::from(n), 50 + n, ChatLabel::Distress, 0.8)));
+    assert!(highest(&told(vec![things.clone()]), true) < Level::Danger);
+    things.push(said(64.0, 7, ChatLabel::SelfHarm, 0.97));
+    things.push(said(66.0, 7, ChatLabel::SelfHarm, 0.9));
+    assert_eq!(highest(&told(vec![things]), false), Level::ThreatToLife, "twice and surely it is");
 }
 
 #[test]
@@ -344,14 +436,19 @@ fn scores() -> impl Strategy<Value = [f32; 8]> {
 fn what() -> impl Strategy<Value = What> {
     let motion = prop_oneof![0.0f32..0.008, 0.008f32..0.2];
     prop_oneof![
-        5 => (0u8..40, scores()).prop_map(|(user, scores)| What::Said { user, scores, eur: None }),
-        3 => (0u8..40, scores(), 0u16..200)
-            .prop_map(|(user, scores, eur)| What::Said { user, scores, eur: Some(eur) }),
-        5 => (score(), motion, prop_oneof![Just(90u8), 0u8..255], prop::bool::weighted(0.1))
-            .prop_map(|(violence, motion, level, identical)| What::Seen {
-                violence, motion, level, identical
+        5 => (0u8..40, 0u32..12, scores(), prop::option::weighted(0.3, scores()))
+            .prop_map(|(user, text, scores, plain)| What::Said { user, text, scores, plain, eur: None }),
+        3 => (0u8..40, 0u32..12, scores(), 0u16..200)
+            .prop_map(|(user, text, scores, eur)| What::Said { user, text, scores, plain: None, eur: Some(eur) }),
+        5 => (
+            score(), motion, prop_oneof![Just(90u8), 0u8..255], prop::bool::weighted(0.1),
+            prop::option::weighted(0.3, 0.0f32..1.0),
+        )
+            .prop_map(|(violence, motion, level, identical, camera)| What::Seen {
+                violence, motion, level, identical, camera
             }),
         1 => Just(What::Notice),
+        1 => Just(What::Measure),
         2 => Just(What::Tick),
     ]
 }
@@ -373,43 +470,61 @@ fn history() -> impl Strategy<Value = Vec<Thing>> {
     })
 }
 
-/// A worse history: something harmful more at a time that is there already, or one score raised.
-fn worse(mut things: Vec<Thing>, place: usize, how: u8, label: usize, more: f32) -> Vec<Thing> {
-    let place = place % things.len();
+/// How a history is made worse.
+#[derive(Clone, Copy, Debug)]
+struct Worse {
+    place: usize,
+    how: u8,
+    label: usize,
+    more: f32,
+    text: u32,
+    user: u8,
+}
+
+fn worse_by() -> impl Strategy<Value = Worse> {
+    (0usize..1000, 0u8..8, 0usize..8, 0.0f32..=1.0, 0u32..14, 30u8..50).prop_map(
+        |(place, how, label, more, text, user)| Worse { place, how, label, more, text, user },
+    )
+}
+
+/// A worse history: something harmful more at a time that is there already (in words that were said before, or in new
+/// ones, by somebody known or new), or one score raised.
+fn worse(mut things: Vec<Thing>, by: Worse) -> Vec<Thing> {
+    let Worse { how, label, more, text, user, .. } = by;
+    let place = by.place % things.len();
     let at = things[place].at;
     let mut scores = [0.02; 8];
     scores[label] = 0.5 + more / 2.0;
     let inserted = match how {
-        0 => Some(What::Said { user: 77, scores, eur: None }),
-        1 => Some(What::Said { user: 77, scores, eur: Some(30) }),
-        2 => Some(What::Notice),
+        0 | 1 => Some(What::Said { user, text, scores, plain: None, eur: None }),
+        2 | 3 => Some(What::Said { user, text, scores, plain: None, eur: Some(30) }),
+        4 => Some(What::Notice),
         _ => None,
     };
     if let Some(what) = inserted {
         things.insert(place, Thing { at, what });
         return things;
     }
+    let raise = |scores: &mut [f32; 8]| scores[label] += (1.0 - scores[label]) * more;
     match &mut things[place].what {
-        What::Said { scores, .. } => scores[label] += (1.0 - scores[label]) * more,
+        What::Said { plain: Some(plain), .. } if how == 5 => raise(plain),
+        What::Said { scores, .. } => raise(scores),
         What::Seen { violence, .. } => *violence += (1.0 - *violence) * more,
-        What::Notice | What::Tick => {}
+        What::Notice | What::Measure | What::Tick => {}
     }
     things
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 192, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: super::long::rounds(192, 2560) as u32, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn worse_signals_never_lower_the_risk(
         things in history(),
-        place in 0usize..1000,
-        how in 0u8..5,
-        label in 0usize..8,
-        more in 0.0f32..=1.0,
+        by in prop::collection::vec(worse_by(), 1..4),
     ) {
         let before = lived(&things, true);
-        let after = lived(&worse(things, place, how, label, more), true);
+        let after = lived(&by.into_iter().fold(things, worse), true);
         prop_assert_eq!(before.len(), after.len());
         for ((second, was, level), (then, is, now)) in before.iter().zip(&after) {
             prop_assert_eq!(second, then);

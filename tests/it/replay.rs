@@ -138,11 +138,20 @@ fn the_demo_goes_from_watch_to_a_threat_to_life_and_its_neighbours_stay_silent()
     }
     let alerts: Vec<serde_json::Value> =
         alerts.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-    let reached: Vec<&str> = alerts.iter().filter_map(|a| a["data"]["level"].as_str()).collect();
-    assert!(
-        reached.iter().any(|level| *level != "threat_to_life"),
-        "it was seen coming: {reached:?}"
-    );
+    // It is seen to build up: an alert opens at concern, rises to danger, and to threat to life once he lies still.
+    let mut reached: Vec<(&str, &str)> = Vec::new();
+    for alert in &alerts {
+        let data = &alert["data"];
+        let at = data["updated_at"].as_str().and_then(|at| at.get(11..19));
+        if let (Some(level), Some(at)) = (data["level"].as_str(), at)
+            && reached.last().is_none_or(|(before, _)| *before != level)
+        {
+            reached.push((level, at));
+        }
+    }
+    let levels: Vec<&str> = reached.iter().map(|(level, _)| *level).collect();
+    assert_eq!(levels, ["concern", "danger", "threat_to_life"], "{reached:?}");
+    assert!(reached[2].1 >= "20:14:00", "he lies down at 14:00: {reached:?}");
     let last = &alerts.last().expect("an alert")["data"];
     let weights: f64 = last["reasons"]
         .as_array()

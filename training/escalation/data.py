@@ -34,11 +34,10 @@ def rows(families, seeds):
     return [np.concatenate(column) for column in zip(*out)]
 
 
-def watched(family, seed, step=10 * S, hours=4):
-    """A story's last hours, looked at every `step`: (times, signals, level, imminent)."""
-    story = tell(family, seed)
-    q = np.arange(max(story.stages[0][0], story.now - hours * H) + S, story.now, step)
-    level, imminent = truth(story, q)
+def watched(world, family, seed, step=10 * S, hours=4):
+    """A story's last hours, looked at every `step`: (times, signals, level). `world`: the module that tells it."""
+    story = world.tell(family, seed)
+    q = np.arange(max(story.begin, story.now - hours * H) + S, story.now, step)
     h = story.history()
     parts = [signals(h, part) for part in np.array_split(q, max(1, len(q) // 300))]
-    return q, np.concatenate(parts), level, imminent
+    return q, np.concatenate(parts), world.levels(story, q)

@@ -1,17 +1,17 @@
-"""The monotone network, its training (JAX) and its graph (ONNX).
+"""The monotone model, its training and its graph (ONNX).
 
-Each signal passes steps `clip((x - a) / (b - a), 0, 1)` between fixed knots; the steps feed two hidden layers whose weights are never
-negative and whose units are ramps, free above or clipped at 1 (so that they can express *and* and *or*); four sums f go out:
-concern = p(f0), danger = concern * p(f1), threat_to_life = danger * p(f2), imminent = concern * p(f3), p the logistic function, drawn with
-straight lines. Every operation is one that rounding leaves monotone (sums, products with factors >= 0, min, max, in a fixed order), so
-that raising a signal lowers no output by a single bit, and danger <= concern, threat_to_life <= danger for every input.
+Each signal passes steps `clip((x - a) / (b - a), 0, 1)` between fixed knots. Beside the single steps stand conjunctions, `max(s + t - 1, 0)`
+of a step s of one signal and a step t of another: a body that lies still *and* voices that worry. Four sums f with weights >= 0 of
+both go out: concern = p(f0), danger = concern * p(f1), threat_to_life = danger * p(f2), imminent = concern * p(f3), p the logistic
+function, drawn with straight lines. Every operation is one that rounding leaves monotone (sums, products with factors >= 0, min, max,
+in a fixed order), so that raising a signal lowers no output by a single bit, and danger <= concern, threat_to_life <= danger for
+every input. Training is a convex problem with one answer: logistic regressions with weights >= 0.
 """
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+from scipy import sparse
 
 from signals import COLUMNS
 
@@ -25,7 +25,6 @@ KNOTS = {
     "hours": [0, 6, 12, 24, 48, 96, 200, 400],
     "few": [0, 0.2, 0.5, 1, 2, 4],
 }
-HIDDEN = (32, 16)
 
 
 def knots(name):
@@ -43,84 +42,113 @@ PICK = np.array([s[0] for s in STEPS])
 LOW = np.array([s[1] for s in STEPS], np.float32)
 SCALE = np.array([1 / (s[2] - s[1]) for s in STEPS], np.float32)
 
+# Which signals mean more together than each by itself; the steps of each that are paired (by their upper knot).
+TOGETHER = [
+    ("picture.still.30m", [40, 120, 900], "chat.distress_voices.2m", [2, 3, 6]),
+    ("picture.still.30m", [40, 300], "chat.distress.60s", [1, 2, 4]),
+    ("picture.still_after_motion.30m", [20, 60, 300], "chat.distress.60s", [0.5, 1, 2]),
+    ("picture.still.30m", [40, 300], "money.acts.24h", [2, 8]),
+    ("picture.violence.10m", [2, 4, 8], "chat.distress_voices.2m", [2, 4, 8]),
+    ("picture.violence.10m", [2, 4, 8], "chat.incitement_voices.2m", [2, 4]),
+    ("picture.violence.10m", [1, 2, 4, 8], "money.acts.10m", [1, 2, 4]),
+    ("coupling.violence_after_money.10m", [1, 2, 4, 8], "money.acts.10m", [1, 2, 4]),
+    ("coupling.motion_after_money.10m", [1, 2, 4], "money.acts.10m", [1, 2, 4]),
+    ("coupling.distress_after_money.24h", [0.5, 1, 4], "chat.distress_voices.2m", [2, 4, 8]),
+    ("money.acts.24h", [2, 4, 8, 16], "chat.distress.60s", [1, 2, 4]),
+    ("money.acts.24h", [2, 4, 8, 16], "history.days_with_acts.90d", [2, 4, 8, 16]),
+    ("money.acts.10m", [1, 2, 4], "history.days_with_acts.90d", [2, 4, 8, 16]),
+    ("money.acts.10m", [1, 2, 4], "stream.hours_live.now", [24, 96]),
+    ("money.acts.10m", [1, 2, 4], "chat.incitement_voices.2m", [2, 4, 8]),
+    ("chat.self_harm.10m", [1, 2, 4], "chat.distress_voices.2m", [2, 4]),
+    ("chat.self_harm.10m", [1, 2, 4], "chat.distress.60s", [1, 2]),
+    ("chat.self_harm.10m", [0.5, 1, 2], "chat.self_harm_urging_voices.2m", [2, 4]),
+    ("chat.self_harm_peak.60s", [0.8, 0.9, 0.95], "chat.self_harm.10m", [1, 2]),
+    ("chat.threat_peak.60s", [0.8, 0.9, 0.95], "chat.threat_voices.2m", [2, 3, 4]),
+    ("chat.threat_peak.60s", [0.8, 0.9], "chat.threat.60s", [2, 4]),
+    ("chat.harassment_voices.2m", [8, 12, 20], "chat.threat_voices.2m", [2, 4, 8]),
+    ("chat.harassment_voices.2m", [8, 12, 20], "chat.self_harm_urging_voices.2m", [2, 4, 8]),
+    ("notice.count.7d", [0.5], "money.acts.10m", [1, 2]),
+    ("notice.count.7d", [0.5], "picture.violence.10m", [2, 4]),
+]
+
+
+def place(name, upper):
+    """The step of a signal that ends at this knot."""
+    return next(k for k, (i, _, b) in enumerate(STEPS) if COLUMNS[i] == name and b == upper)
+
+
+PAIRS = np.array([(place(a, p), place(b, q)) for a, ps, b, qs in TOGETHER for p in ps for q in qs])
+
 
 def steps(x):
     return np.clip((x[:, PICK] - LOW) * SCALE, 0, 1).astype(np.float32)
 
 
-def init(seed):
-    rng = np.random.default_rng(seed)
-    sizes = [len(STEPS), *HIDDEN]
-    p = {}
-    for k, (n, m) in enumerate(zip(sizes, sizes[1:])):
-        p[f"w{k}"] = (rng.random((n, m)) < (0.15 if k == 0 else 0.6)) * rng.exponential(0.25 if k == 0 else 0.3, (n, m))
-        p[f"b{k}"] = rng.uniform(-1.5, 0.1, m)
-    p["v"] = rng.exponential(0.2, (len(STEPS), 4)) * (rng.random((len(STEPS), 4)) < 0.1)
-    p["u0"] = rng.exponential(0.3, (HIDDEN[0], 4))
-    p["u1"] = rng.exponential(0.3, (HIDDEN[1], 4))
-    p["c"] = np.array([-4.0, -2.5, -2.5, -3.0])
-    return {k: jnp.asarray(v, jnp.float32) for k, v in p.items()}
+def features(x):
+    """Steps and conjunctions, sparse: of a thousand, some forty are above 0."""
+    parts = []
+    for rows in np.array_split(x, max(1, len(x) // 4000)):
+        s = steps(rows)
+        parts.append(sparse.csr_matrix(np.concatenate([s, np.maximum(s[:, PAIRS[:, 0]] + s[:, PAIRS[:, 1]] - 1, 0)], 1)))
+    return sparse.vstack(parts, format="csr")
 
 
-def ramp(z):
-    half = z.shape[1] // 2
-    return jnp.concatenate([jnp.maximum(z[:, :half], 0), jnp.clip(z[:, half:], 0, 1)], 1)
+def logistic(f, target, weight, rounds=250, l1=2e-5):
+    """Weights >= 0 and a constant that make the weighted likelihood highest, by accelerated projected gradient steps."""
+    rng, back = np.random.default_rng(1), f.T.tocsr()
+    weight = (weight / weight.sum()).astype(np.float32)
+    # The steepest curvature, by power iteration, sets the step.
+    v = rng.random(f.shape[1] + 1).astype(np.float32)
+    for _ in range(8):
+        g = weight * (f @ v[:-1] + v[-1])
+        v = np.append(back @ g, g.sum())
+        top = np.linalg.norm(v)
+        v /= top
+    rate = 3.5 / top
+    w = y = np.zeros(f.shape[1] + 1, np.float32)
+    w[-1] = y[-1] = -3
+    t = 1.0
+    for _ in range(rounds):
+        p = 1 / (1 + np.exp(-(f @ y[:-1] + y[-1])))
+        g = weight * (p - target)
+        new = y - rate * np.append(back @ g + l1, g.sum())
+        new[:-1] = np.maximum(new[:-1], 0)
+        new = new.astype(np.float32)
+        after = (1 + np.sqrt(1 + 4 * t * t)) / 2
+        if (new - w) @ (new - y) > 0:  # it overshot: begin anew from here
+            y, t = new, 1.0
+        else:
+            y, t = (new + (t - 1) / after * (new - w)).astype(np.float32), after
+        w = new
+    return w
 
 
-def forward(p, f):
-    h0 = ramp(f @ p["w0"] + p["b0"])
-    h1 = ramp(h0 @ p["w1"] + p["b1"])
-    return f @ p["v"] + h0 @ p["u0"] + h1 @ p["u1"] + p["c"]
-
-
-def log_probabilities(z):
-    s = jax.nn.log_sigmoid(z)
-    concern = s[:, 0]
-    danger = concern + s[:, 1]
-    return jnp.stack([concern, danger, danger + s[:, 2], concern + s[:, 3]], 1)
-
-
-def loss(p, f, target, weight, l1):
-    lp = jnp.minimum(log_probabilities(forward(p, f)), -1e-6)
-    bits = -(target * lp + (1 - target) * jnp.log1p(-jnp.exp(lp)))
-    price = sum(jnp.sum(p[k]) for k in ("w0", "w1", "v", "u0", "u1"))
-    return jnp.mean(weight * bits.sum(1)) + l1 * price
-
-
-def train(x, target, weight, seed, epochs=60, rate=4e-3, l1=2e-6, batch=1024, log=print):
-    f = steps(x)
-    p, rng = init(seed), np.random.default_rng(seed)
-    m = {k: jnp.zeros_like(v) for k, v in p.items()}
-    s = {k: jnp.zeros_like(v) for k, v in p.items()}
-
-    @jax.jit
-    def step(p, m, s, n, lr, f, t, w):
-        value, g = jax.value_and_grad(loss)(p, f, t, w, l1)
-        m = {k: 0.9 * m[k] + 0.1 * g[k] for k in p}
-        s = {k: 0.999 * s[k] + 0.001 * g[k] ** 2 for k in p}
-        q = {k: p[k] - lr * (m[k] / (1 - 0.9**n)) / (jnp.sqrt(s[k] / (1 - 0.999**n)) + 1e-8) for k in p}
-        return {k: v if k in ("b0", "b1", "c") else jnp.maximum(v, 0) for k, v in q.items()}, m, s, value
-
-    n, total = 0, epochs * (len(f) // batch)
-    for epoch in range(epochs):
-        order, values = rng.permutation(len(f)), []
-        for k in range(0, len(f) - batch + 1, batch):
-            rows = order[k : k + batch]
-            n += 1
-            lr = rate * min(1, n / 200) * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * n / total)))
-            p, m, s, value = step(p, m, s, n, lr, f[rows], target[rows], weight[rows])
-            values.append(float(value))
-        if epoch % 10 == 9:
-            log(f"epoch {epoch + 1}: loss {np.mean(values):.4f}")
-    return {k: np.asarray(v) for k, v in p.items()}
+def train(x, target, weight, log=print):
+    """Targets [n, 4]: concern (soft), danger, threat to life, imminent. Each is learnt where the one before it holds."""
+    f = features(x)
+    w = np.zeros((f.shape[1] + 1, 4), np.float32)
+    for k, of in ((0, None), (1, 0), (2, 1), (3, 0)):
+        # Below the level before, a tenth of the weight: there too it should not answer yes.
+        share = np.ones(len(x)) if of is None else np.where(target[:, of] >= 0.9, 1.0, 0.1)
+        keep = share * weight > 0
+        if of is not None:
+            keep &= (share == 1) | (np.arange(len(x)) % 4 == 0)
+        keep = np.flatnonzero(keep)
+        w[:, k] = logistic(f[keep], target[keep, k], (weight * share)[keep])
+        log(f"output {k}: {(w[:-1, k] > 1e-4).sum()} weights")
+    n = len(STEPS)
+    return {"v": w[:n], "u": w[n:-1], "c": w[-1]}
 
 
 def sums(p, x):
-    return np.asarray(forward({k: jnp.asarray(v) for k, v in p.items()}, steps(x)))
+    f = features(x)
+    return f[:, : len(STEPS)] @ p["v"] + f[:, len(STEPS) :] @ p["u"] + p["c"]
 
 
 def probabilities(p, x):
-    return np.exp(np.asarray(log_probabilities(jnp.asarray(sums(p, x)))))
+    s = 1 / (1 + np.exp(-sums(p, x).astype(np.float64)))
+    danger = s[:, 0] * s[:, 1]
+    return np.stack([s[:, 0], danger, danger * s[:, 2], s[:, 0] * s[:, 3]], 1)
 
 
 # -- the graph --------------------------------------------------------------------------------------------------------------------
@@ -143,18 +171,11 @@ def graph(p):
     x = node("Sub", [x, const("low", LOW)], "above")
     x = node("Mul", [x, const("scale", SCALE)], "scaled")
     f = node("Clip", [x, zero, one], "steps")
-
-    def layer(source, k, width):
-        z = node("Add", [node("MatMul", [source, const(f"w{k}", p[f"w{k}"])], f"z{k}"), const(f"b{k}", p[f"b{k}"])], f"zb{k}")
-        # Free ramps first, then those clipped at 1.
-        tops = np.where(np.arange(width) < width // 2, np.float32(3e38), np.float32(1)).astype(np.float32)
-        return node("Min", [node("Max", [z, zero], f"r{k}"), const(f"top{k}", tops)], f"h{k}")
-
-    h0 = layer(f, 0, HIDDEN[0])
-    h1 = layer(h0, 1, HIDDEN[1])
-    parts = [node("MatMul", [source, const(name, p[name])], f"part_{name}") for source, name in ((f, "v"), (h0, "u0"), (h1, "u1"))]
-    z = node("Add", [node("Add", [parts[0], parts[1]], "part01"), parts[2]], "parts")
-    z = node("Add", [z, const("c", p["c"])], "logits")
+    left = node("Gather", [f, const("left", PAIRS[:, 0].astype(np.int64))], "firsts", axis=1)
+    right = node("Gather", [f, const("right", PAIRS[:, 1].astype(np.int64))], "seconds", axis=1)
+    both = node("Max", [node("Sub", [node("Add", [left, right], "added"), one], "beyond"), zero], "together")
+    z = node("Add", [node("MatMul", [f, const("v", p["v"])], "part_v"), node("MatMul", [both, const("u", p["u"])], "part_u")], "parts")
+    z = node("Add", [z, const("c", p["c"].astype(np.float32))], "logits")
     # The logistic function with straight lines between knots: a constant and steps with weights >= 0.
     a, b = LOGIT_KNOTS[:-1], LOGIT_KNOTS[1:]
     sigma = lambda t: 1 / (1 + np.exp(-t.astype(np.float64)))

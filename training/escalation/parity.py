@@ -3,6 +3,7 @@ difference. Usage: `python training/escalation/parity.py [stories a family]`, af
 
 import base64
 import datetime
+import hashlib
 import json
 import os
 import subprocess
@@ -11,14 +12,23 @@ from pathlib import Path
 
 import numpy as np
 
+import stories
+import unseen
 from signals import COLUMNS, signals
-from stories import FAMILIES, tell
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def when(ms):
     return datetime.datetime.fromtimestamp(ms / 1000, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{int(ms) % 1000:03d}Z"
+
+
+def words(n):
+    """A text of its own for each number, in letters."""
+    n, out = int(n), "x"
+    while n > 0:
+        out, n = out + chr(97 + n % 26), n // 26
+    return out
 
 
 def lines(story, channel, q):
@@ -29,16 +39,19 @@ def lines(story, channel, q):
     out.append(entry(h.started, t="event", stamp={}, event=event(h.started, "s", "stream", state="live", started_at=when(h.started))))
     for i in range(len(h.m_t)):
         t, user = h.m_t[i], {"user": (int(h.m_user[i]) & (2**64 - 1)).to_bytes(8, "little").hex() + "00" * 8}
+        text = words(i if h.m_text is None else h.m_text[i])
         scores = [float(x) for x in h.m_scores[i]]
         if h.m_paid[i]:
             eur = f"{h.m_eur[i]:.2f}"
-            what = event(t, f"m{i}", "donation", amount={"value": eur, "currency": "EUR", "eur": eur}, source="tip", text="x", **user)
+            what = event(t, f"m{i}", "donation", amount={"value": eur, "currency": "EUR", "eur": eur}, source="tip", text=text, **user)
         else:
-            what = event(t, f"m{i}", "chat", text="x", **user)
+            what = event(t, f"m{i}", "chat", text=text, **user)
         out.append(entry(t, t="event", stamp={}, event=what, scores=scores))
     for i in range(len(h.l_t)):
         thumb = base64.b64encode(bytes([int(h.l_level[i])]) * 144).decode()
-        look = {"id": f"L{i}", "frames": [], "scores": [float(h.l_violence[i])], "motion": float(h.l_motion[i]), "thumb": thumb}
+        shown = i if h.l_same is None else int(np.cumsum(~h.l_same)[i])
+        frame = {"digest": "sha256:" + hashlib.sha256(str(shown).encode()).hexdigest(), "at": when(h.l_t[i])}
+        look = {"id": f"L{i}", "frames": [frame], "scores": [float(h.l_violence[i])], "motion": float(h.l_motion[i]), "thumb": thumb}
         out.append(entry(h.l_t[i], t="look", look=look))
     for i, t in enumerate(h.notices):
         out.append(entry(t, t="event", stamp={}, event=event(t, f"n{i}", "notice", text="x")))
@@ -49,12 +62,12 @@ def lines(story, channel, q):
     return [json.dumps(x[2]) for x in out]
 
 
-def main(stories=10):
+def main(each=5):
     binary = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug/examples/signals"
     worst, told, count = np.zeros(len(COLUMNS)), [], 0
-    for family in FAMILIES:
-        for seed in range(stories):
-            story = tell(family, 900_000 + seed)
+    for world, family in [(w, f) for w in (stories, unseen) for f in w.FAMILIES]:
+        for seed in range(each):
+            story = world.tell(family, 900_000 + seed)
             h = story.history()
             rng = np.random.default_rng(seed)
             # Only times after the stream's start: before it, the hours live have no value.

@@ -14,6 +14,8 @@ CHAT_WINDOWS = ["60s", "10m", "24h", "30d"]
 LONG = ["10m", "24h", "30d"]
 S, M, H, D = 1000, 60_000, 3_600_000, 86_400_000
 HALF = {"60s": 30 * S, "10m": 5 * M, "30m": 15 * M, "24h": 12 * H, "7d": 7 * D // 2, "30d": 15 * D, "90d": 45 * D}
+DANGERS = LABELS[:5]
+COPY, TEXTS = 0.25, 32
 REST, SAME, BURST, APART, AFTER = 0.008, 0.02, (0.03, 0.09), 5 * M, 10 * M
 
 COLUMNS = (
@@ -34,7 +36,8 @@ COLUMNS = (
 
 @dataclass
 class History:
-    """Messages: t (ms), user, scores [n, 8], paid, eur. Looks: t, violence (nan: no model), motion, level (brightness), same."""
+    """Messages: t (ms), user, scores [n, 8], paid, eur, text (equal numbers: copies; none: no copies). Looks: t, violence (nan: no model), motion, level (brightness), same (the bytes
+    of the look before: it proves nothing about motion; none: no look is)."""
 
     started: int = 0
     m_t: np.ndarray = None
@@ -42,10 +45,12 @@ class History:
     m_scores: np.ndarray = None
     m_paid: np.ndarray = None
     m_eur: np.ndarray = None
+    m_text: np.ndarray = None
     l_t: np.ndarray = None
     l_violence: np.ndarray = None
     l_motion: np.ndarray = None
     l_level: np.ndarray = None
+    l_same: np.ndarray = None
     notices: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     measures: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
 
@@ -65,12 +70,32 @@ def top(weights, x):
     return (weights * x).max(1) if len(x) else np.zeros(len(weights))
 
 
+def counted(t, text, weight, half):
+    """What each message of a danger label adds: a text counts once, copies a quarter besides (`crowd.rs`, `Texts`)."""
+    out, known = weight.copy(), {}
+    for i in np.flatnonzero(weight > 0):
+        if text[i] in known:
+            w, then = known[text[i]]
+            left = w * 2.0 ** (-(t[i] - then) / half)
+            out[i] = max(weight[i] - left, 0.0) + COPY * min(weight[i], left)
+            if weight[i] > left:
+                known[text[i]] = (weight[i], t[i])
+            continue
+        if len(known) >= TEXTS:
+            del known[next(iter(known))]
+        known[text[i]] = (weight[i], t[i])
+    return out
+
+
 def stillness(h, weight):
     """(times, seconds, after motion) of each look that rests."""
     times, seconds, hurt = [], [], []
     burst = since = last = None
     after, level = False, 0.0
-    for t, motion, now, w in zip(h.l_t, h.l_motion, h.l_level, weight):
+    same = np.zeros(len(h.l_t), bool) if h.l_same is None else h.l_same
+    for t, motion, now, w, again in zip(h.l_t, h.l_motion, h.l_level, weight, same):
+        if again:
+            continue
         if motion >= (BURST[0] + BURST[1]) / 2 or w >= 0.5:
             burst = t
         if motion >= REST:
@@ -109,8 +134,11 @@ def signals(h, q):
     out = {}
     c = contribution(h.m_scores)
     fades = {w: fade(q, h.m_t, HALF[w]) for w in CHAT_WINDOWS}
+    text = np.arange(len(h.m_t)) if h.m_text is None else h.m_text
     for w in CHAT_WINDOWS:
-        for label, column in zip(LABELS, (fades[w] @ c).T):
+        adds = c if h.m_text is None else np.stack(
+            [counted(h.m_t, text, c[:, k], HALF[w]) if LABELS[k] in DANGERS else c[:, k] for k in range(8)], 1)
+        for label, column in zip(LABELS, (fades[w] @ adds).T):
             out[f"chat.{label}.{w}"] = column
     for label in ("threat", "self_harm"):
         p = h.m_scores[:, LABELS.index(label)]
@@ -119,7 +147,12 @@ def signals(h, q):
         hits = c[:, LABELS.index(label)] > 0
         t, user = h.m_t[hits], h.m_user[hits]
         lo, hi = np.searchsorted(t, q - 2 * M, "left"), np.searchsorted(t, q, "right")
-        out[f"chat.{label}_voices.2m"] = np.array([min(32, len(set(user[a:b]))) for a, b in zip(lo, hi)], float)
+        people = np.array([min(32, len(set(user[a:b]))) for a, b in zip(lo, hi)], float)
+        own = people
+        if label != "harassment":
+            said = text[hits]
+            own = np.minimum(people, [min(32, len(set(said[a:b]))) for a, b in zip(lo, hi)])
+        out[f"chat.{label}_voices.2m"] = own + COPY * (people - own)
     paid = h.m_paid
     asks = np.maximum(h.m_scores[:, 1], h.m_scores[:, 3])
     act = np.where(paid, contribution(asks), 0.0)
@@ -136,7 +169,8 @@ def signals(h, q):
     weight = contribution(known)
     looks = {w: fade(q, h.l_t, HALF[w]) for w in CHAT_WINDOWS}
     out["picture.violence_peak.60s"] = top(looks["60s"], known)
-    burst = np.clip((h.l_motion.astype(np.float32) - np.float32(BURST[0])) / np.float32(BURST[1] - BURST[0]), 0, 1)
+    moved = h.l_motion if h.l_same is None else np.where(h.l_same, 0, h.l_motion)
+    burst = np.clip((moved.astype(np.float32) - np.float32(BURST[0])) / np.float32(BURST[1] - BURST[0]), 0, 1)
     near = opened(h.l_t)
     fresh = np.zeros(len(paid))
     if len(h.l_t) and paid.any():

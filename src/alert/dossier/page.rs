@@ -4,7 +4,8 @@ use askama::Template;
 
 use crate::alert::words::Words;
 
-use super::Dossier;
+use super::{Dossier, Item};
+use crate::event::Digest;
 
 /// The style sheet: one file for the page under a strict CSP and for the stand-alone file.
 pub const CSS: &str = include_str!("dossier.css");
@@ -29,6 +30,15 @@ pub(super) struct DossierPage<'a> {
 impl DossierPage<'_> {
     fn t(&self, key: &str) -> String {
         self.words.t(key)
+    }
+
+    /// The item of this number; numbers count from 1.
+    fn item(&self, number: &usize) -> Option<&Item> {
+        self.dossier.content.items.get(number.checked_sub(1)?)
+    }
+
+    fn cited(&self, digest: &Digest) -> Option<&Item> {
+        self.dossier.content.items.iter().find(|item| item.digest == *digest)
     }
 
     fn embedded(&self) -> Option<&'static str> {

@@ -12,11 +12,22 @@ impl Builder<'_> {
         let stream_id = id.split_once(':').map_or(id, |(_, stable)| stable);
         let mut cited: Vec<_> = alert.evidence.iter().collect();
         cited.sort_by_key(|item| (item.at, item.digest));
+        let mut of_kind = std::collections::BTreeMap::new();
+        let mut name = |item: &crate::alert::data::EvidenceItem| {
+            let n: &mut usize = of_kind.entry(item.kind.name()).or_default();
+            *n += 1;
+            let at = self.moment(item.at).local;
+            // RFC 3339: the time of day stands in these places.
+            let time = at.get(11..19).unwrap_or(&at);
+            let args = [("n", (*n as f64).into()), ("time", time.into())];
+            self.words.t_args(&format!("d-item-{}", item.kind.name()), &args)
+        };
         let items = cited
             .into_iter()
             .enumerate()
             .map(|(index, item)| Item {
                 number: index + 1,
+                name: name(item),
                 digest: item.digest,
                 kind: Coded {
                     code: item.kind.name().into(),

@@ -428,9 +428,9 @@ d-history-notices = { $n ->
    *[other] { $value } notices about the channel were received in the last 90 days.
 }
 d-history-days = { $n ->
-    [0] No earlier day with paid requests for acts is remembered.
-    [one] { $value } day with paid requests for acts is remembered.
-   *[other] { $value } days with paid requests for acts are remembered.
+    [0] No paid request for an act came in the last 90 days.
+    [one] Paid requests for acts came on { $value } day of the last 90.
+   *[other] Paid requests for acts came on { $value } days of the last 90.
 }
 d-history-previous = It follows an earlier alert: { $id }.
 d-kept-hold = Legal hold by { $by } until { $until }; basis: { $basis }.
@@ -532,6 +532,14 @@ d-h-number = No.
 d-h-kind = Kind
 d-h-time = Time
 d-h-words = Words, and SHA-256 of the bytes kept
+d-item-frame = Picture { $n }, taken at { $time }
+d-item-chat = Message { $n }
+d-item-donation = Donation { $n }
+d-item-reward = Reward { $n }
+d-item-notice = Notice { $n }
+d-item-moderation = Measure { $n }
+d-h-picture-blurred = blurred; open to see
+d-h-picture-open = open the picture (its viewing is recorded)
 d-h-picture-apart = Picture, handed over as a file of its own
 d-h-expired = expired
 d-h-money = Donations

@@ -428,9 +428,9 @@ d-history-notices = { $n ->
    *[other] { $value } signalements sur la chaîne ont été reçus ces 90 derniers jours.
 }
 d-history-days = { $n ->
-    [0] Aucun jour antérieur avec des demandes d'actes payées n'est en mémoire.
-    [one] { $value } jour avec des demandes d'actes payées est en mémoire.
-   *[other] { $value } jours avec des demandes d'actes payées sont en mémoire.
+    [0] Aucune demande d'acte payée n'a été reçue au cours des 90 derniers jours.
+    [one] Des demandes d'actes payées ont été reçues { $value } jour sur les 90 derniers.
+   *[other] Des demandes d'actes payées ont été reçues { $value } jours sur les 90 derniers.
 }
 d-history-previous = Elle suit une alerte antérieure : { $id }.
 d-kept-hold = Conservation ordonnée par { $by } jusqu'au { $until } ; fondement : { $basis }.
@@ -532,6 +532,14 @@ d-h-number = N°
 d-h-kind = Nature
 d-h-time = Heure
 d-h-words = Paroles, et SHA-256 des octets conservés
+d-item-frame = Image { $n }, prise à { $time }
+d-item-chat = Message { $n }
+d-item-donation = Don { $n }
+d-item-reward = Récompense { $n }
+d-item-notice = Signalement { $n }
+d-item-moderation = Mesure { $n }
+d-h-picture-blurred = floutée ; ouvrir pour voir
+d-h-picture-open = ouvrir l'image (sa consultation est enregistrée)
 d-h-picture-apart = Image, remise comme fichier à part
 d-h-expired = expirée
 d-h-money = Dons
