@@ -5,6 +5,7 @@
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 
 use lru::LruCache;
@@ -18,6 +19,7 @@ use super::desk::HouseDesk;
 use super::gate::{FeedState, Gate};
 use super::intake::{FeedClock, Intake};
 use super::observe::{FeedCounts, InferenceCounts, SinkCounts};
+use super::paid::PaidCount;
 use super::setup::{self, SetupError, clock};
 use super::shard::{Rows, Shard, ToShard, Wiring};
 use crate::config::{self, Clock, Config, FeedKind, Mode};
@@ -140,6 +142,8 @@ impl Daemon {
                 messages: config.limits.chat_queue,
                 looks: config.limits.look_queue,
                 max_wait: config.models.max_wait.0,
+                shed_after: Some(config.limits.chat_wait.0),
+                cache: config.limits.score_cache,
                 ..InferenceOptions::default()
             };
             let (manifest, counts) = (manifest.clone(), InferenceCounts::new(&metrics, &manifest));
@@ -211,9 +215,11 @@ impl Daemon {
             config.rules.iter().map(|rule| metrics.rule(&rule.name, rule.mode.name())).collect();
         let (samples_tx, samples) = mpsc::channel(1024);
         let floors = config.clone();
+        let backlog = Arc::new(AtomicUsize::new(0));
         let wiring = Wiring {
             journal: Some(journal),
             committer: to_committer.clone(),
+            backlog: backlog.clone(),
             rows: rows.clone(),
             live: live.clone(),
             samples: samples_tx,
@@ -278,6 +284,8 @@ impl Daemon {
             health: health.clone(),
             observer,
             states: config.feeds.iter().map(|_| FeedState::default()).collect(),
+            paid: PaidCount::new(config.limits.paid_per_second),
+            backlog: backlog.clone(),
             cursors: checkpoint
                 .feeds
                 .iter()

@@ -1,7 +1,9 @@
 //! What every feed's items go through before a shard: repeats are dropped, times ahead of the clock held back, events
 //! admitted at the model's door, seconds turned into ticks. The same for `run` and `replay`; it reads no clock itself.
 
-use crate::event::{Event, FeedItem, Gap, Timestamp};
+use std::collections::BTreeMap;
+
+use crate::event::{Body, ChannelId, Event, FeedItem, Gap, Timestamp};
 use crate::feed::{Dedupe, hold_back};
 use crate::model::{Door, Ready};
 
@@ -51,12 +53,14 @@ pub struct Intake {
     pub door: Door,
     pub dedupe: Dedupe,
     feeds: Vec<FeedState>,
+    /// Channels that may have a look open, with the feed that brought its last picture.
+    looks: BTreeMap<ChannelId, u16>,
 }
 
 impl Intake {
     pub fn new(door: Door, clocks: &[FeedClock]) -> Self {
         let feeds = clocks.iter().map(|clock| FeedState { clock: *clock, second: None }).collect();
-        Self { door, dedupe: Dedupe::new(), feeds }
+        Self { door, dedupe: Dedupe::new(), feeds, looks: BTreeMap::new() }
     }
 
     pub fn clock(&self, feed: u16) -> FeedClock {
@@ -96,6 +100,9 @@ impl Intake {
                     user.id = "".into();
                     user.name = None;
                 }
+                if matches!(event.body, Body::Frame(_)) {
+                    self.looks.insert(event.channel.clone(), feed);
+                }
                 let mut ready = Vec::new();
                 self.door.admit(event, &mut ready);
                 out.extend(ready.into_iter().map(Admission::Ready));
@@ -113,8 +120,8 @@ impl Intake {
         };
         let mut from = newest + 1;
         // A look closes at most 3 seconds after its first picture, so only the first few can close one.
-        while from <= now && from <= newest + 4 && !self.door.looking().is_empty() {
-            self.close_looks(Timestamp(from * 1000), out);
+        while from <= now && from <= newest + 4 && self.looks.values().any(|of| *of == feed) {
+            self.close_looks(feed, Timestamp(from * 1000), out);
             out.push(Admission::Seconds { feed, from, to: from });
             from += 1;
         }
@@ -123,12 +130,16 @@ impl Intake {
         }
     }
 
-    /// Closes every look that is open for long enough at `at`.
-    pub fn close_looks(&mut self, at: Timestamp, out: &mut Vec<Admission>) {
-        let mut ready = Vec::new();
-        for channel in self.door.looking() {
-            self.door.tick(&channel, at, &mut ready);
-        }
+    /// Closes every look of the feed that is open for long enough at `at`.
+    pub fn close_looks(&mut self, feed: u16, at: Timestamp, out: &mut Vec<Admission>) {
+        let (mut ready, door) = (Vec::new(), &mut self.door);
+        self.looks.retain(|channel, of| {
+            if *of != feed {
+                return true;
+            }
+            door.tick(channel, at, &mut ready);
+            door.is_looking(channel)
+        });
         out.extend(ready.into_iter().map(Admission::Ready));
     }
 }

@@ -14,6 +14,7 @@ mod engine;
 mod gate;
 mod intake;
 mod observe;
+mod paid;
 mod replay;
 mod schema;
 mod score;

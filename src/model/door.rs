@@ -124,13 +124,9 @@ impl Door {
         }
     }
 
-    /// Channels with a look still open.
-    pub fn looking(&self) -> Vec<ChannelId> {
-        self.known
-            .iter()
-            .filter(|(_, known)| known.look.is_some())
-            .map(|(id, _)| id.clone())
-            .collect()
+    /// Whether a look of the channel is still open.
+    pub fn is_looking(&self, channel: &ChannelId) -> bool {
+        self.known.peek(channel).is_some_and(|known| known.look.is_some())
     }
 }
 

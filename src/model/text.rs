@@ -106,9 +106,13 @@ pub fn features(text: &str, buckets: u32, max: usize, out: &mut Vec<i32>) {
 /// A key that is equal for messages that differ only in digits, signs, emoji, repeated words, case, accents or stretching.
 /// 0 where no word is left.
 pub fn alike_key(text: &str) -> u64 {
-    let text = normalise(text);
+    alike_key_of(&normalise(text))
+}
+
+/// [`alike_key`] of what [`normalise`] gave.
+pub fn alike_key_of(normalised: &str) -> u64 {
     let mut words: Vec<&str> =
-        text.split(' ').filter(|t| t.chars().next().is_some_and(is_alpha)).collect();
+        normalised.split(' ').filter(|t| t.chars().next().is_some_and(is_alpha)).collect();
     words.sort_unstable();
     words.dedup();
     if words.is_empty() {
