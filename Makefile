@@ -18,11 +18,11 @@ ARGS ?=
 # More words for cargo, e.g. CARGO_FLAGS=--locked.
 CARGO_FLAGS ?=
 
-.PHONY: help demo test build check fmt install uninstall clean distclean cargo runtime monitoring
+.PHONY: help demo test test-long build check fmt install uninstall clean distclean cargo runtime monitoring
 
 help: ## this list
 	@echo "Vigie, a lookout for live streams. In this folder:"
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' "$(root)/Makefile" | while IFS='|' read -r a b; do printf '%-18s %s\n' "$$a" "$$b"; done
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' "$(root)/Makefile" | while IFS='|' read -r a b; do printf '%-18s %s\n' "$$a" "$$b"; done
 	@echo 'Words after it: make demo ARGS="--port 9000" · make test ARGS="console::" · make install DESTDIR=/tmp/x PREFIX=/usr'
 
 demo: cargo runtime ## a simulated platform, the daemon and its page; needs no root, nothing else
@@ -33,6 +33,9 @@ test: cargo ## every test; what cannot run here is skipped and said
 	@"$(root)/tools/bootstrap" tests
 	@cd "$(root)" && source .cache/env && cargo test $(CARGO_FLAGS) $(ARGS)
 	@if [ -s "$(root)/.cache/skipped" ]; then sed 's/^VIGIE_SKIPPED/vigie: SKIPPED/' "$(root)/.cache/skipped" >&2; fi
+
+test-long: ## the same with VIGIE_LONG=1: thousands of kills, seeds and mutations; takes hours
+	@VIGIE_LONG=1 $(MAKE) test
 
 build: cargo runtime ## the release binary
 	@cd "$(root)" && cargo build --release $(CARGO_FLAGS)

@@ -22,6 +22,8 @@ mod evidence;
 mod feed;
 #[path = "it/frame_parity.rs"]
 mod frame_parity;
+#[path = "it/long.rs"]
+mod long;
 #[path = "it/models.rs"]
 mod models;
 #[path = "it/monitoring.rs"]

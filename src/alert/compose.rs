@@ -42,8 +42,8 @@ pub struct House {
     /// The provider's country, ISO 3166-1 alpha-2; empty: not told.
     pub establishment: String,
     pub authorities: Vec<Authority>,
-    /// What each rule says of itself in the server's language.
-    pub rule_reasons: BTreeMap<String, String>,
+    /// What each rule says of itself, by language.
+    pub rule_reasons: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 /// One judgement with its grounds.
@@ -89,6 +89,10 @@ impl House {
         alert.models = self.models.clone();
         alert.config = self.config.clone();
         alert.console = format!("{}/alerts/{}", self.public_url, alert.id);
+        facts.rule_reason = match &alert.rule {
+            Some(rule) => self.rule_reasons.get(rule).cloned().unwrap_or_default(),
+            None => BTreeMap::new(),
+        };
         alert.summary = self.summary(channel, &alert.channel, alert.level, facts, judged);
     }
 
@@ -180,10 +184,9 @@ impl House {
     ) -> String {
         let reasons: Vec<(Signal, f32)> =
             judged.grounds.iter().map(|g| (g.signal, g.value)).collect();
-        let rule_reason = match &judged.assessment.decider {
-            Decider::Rule { name, .. } => self.rule_reasons.get(name).map(String::as_str),
-            _ => None,
-        };
+        let told = &facts.rule_reason;
+        let rule_reason = told.get(self.words.lang()).or_else(|| told.get("en"));
+        let rule_reason = rule_reason.or_else(|| told.values().next()).map(String::as_str);
         self.words.summary(&SummaryFacts {
             channel: &crate::channel::shown_name(&channel.stream, id),
             level,

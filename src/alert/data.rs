@@ -269,6 +269,9 @@ pub struct Facts {
     pub viewers: Option<u64>,
     pub persons: Vec<Person>,
     pub acts: Vec<Act>,
+    /// What the rule that decided says of itself, by language; empty if the model decided.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rule_reason: BTreeMap<String, String>,
     /// People's decisions on this alert, oldest first.
     pub decisions: Vec<Decision>,
     /// Notices received about the channel in the last 90 days.

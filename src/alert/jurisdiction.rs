@@ -2,9 +2,8 @@
 //! In: the stream's country, the provider, the table of authorities. Out: a [`Jurisdiction`]. Language is never a
 //! basis: French is spoken in five Member States and far beyond them.
 
-use serde::{Deserialize, Serialize};
-
 use super::data::Jurisdiction;
+pub use crate::config::Authority;
 
 /// The 27 Member States, ISO 3166-1 alpha-2 (Greece is `GR`; the Union's own `EL` is read as the same).
 pub const MEMBER_STATES: [&str; 27] = [
@@ -34,54 +33,6 @@ pub const BASIS_NONE: &str = "none";
 
 /// `code` of the entry that stands for Europol.
 pub const EUROPOL: &str = "europol";
-
-/// How an authority takes notifications.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Reach {
-    Portal,
-    Email,
-    Api,
-    Phone,
-}
-
-impl Reach {
-    pub fn name(self) -> &'static str {
-        match self {
-            Reach::Portal => "portal",
-            Reach::Email => "email",
-            Reach::Api => "api",
-            Reach::Phone => "phone",
-        }
-    }
-}
-
-/// An authority that a notification can go to. What is absent is not known, and is never made up.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Authority {
-    /// Short name, unique: `fr-pharos`.
-    pub code: String,
-    /// ISO 3166-1 alpha-2; `EU` for Europol.
-    pub country: String,
-    #[serde(default)]
-    pub name: Option<String>,
-    #[serde(default)]
-    pub name_local: Option<String>,
-    #[serde(default)]
-    pub channel: Option<Reach>,
-    #[serde(default)]
-    pub contact: Option<String>,
-    /// ISO 639-1.
-    #[serde(default)]
-    pub languages: Vec<String>,
-    pub emergency_number: String,
-    /// Where the contact is published.
-    #[serde(default)]
-    pub source: Option<String>,
-    /// `YYYY-MM-DD`; absent: nobody has verified it yet.
-    #[serde(default)]
-    pub verified_on: Option<String>,
-}
 
 /// The Member State that a country code belongs to, if it is one of the 27 or a part of one.
 pub fn member_state(country: &str) -> Option<&'static str> {

@@ -6,7 +6,9 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use super::fading::{Peak, Sum, Sums, half};
-use crate::event::{CHAT_LABELS, ChatLabel, Scores, Signal, Signals, Timestamp, UserKey, harm};
+use crate::event::{
+    CHAT_LABELS, ChatLabel, Manner, Scores, Signal, Signals, Timestamp, UserKey, harm,
+};
 
 /// Voices remembered for each label; beyond it the count stands still.
 const VOICES: usize = 32;
@@ -63,13 +65,13 @@ pub struct Crowd {
 }
 
 impl Crowd {
-    /// A message, scored or not. `text` is read for likeness and laughter only.
-    pub fn hear(&mut self, at: Timestamp, user: Option<UserKey>, text: &str, scores: &Scores) {
+    /// A message, scored or not.
+    pub fn hear(&mut self, at: Timestamp, user: Option<UserKey>, manner: Manner, scores: &Scores) {
         self.messages.add(at, 1.0, half::S60);
-        if self.is_alike(at, crate::model::text::alike_key(text)) {
+        if self.is_alike(at, manner.alike) {
             self.alike.add(at, 1.0, half::S60);
         }
-        if laughs(text) {
+        if manner.laughs {
             self.laughing.add(at, 1.0, half::S60);
         }
         // Messages without an author are one voice.
@@ -136,46 +138,5 @@ impl Crowd {
             out.set(Signal::ChatAlike60s, self.alike.at(at, half::S60) / messages);
             out.set(Signal::ChatLaughter60s, self.laughing.at(at, half::S60) / messages);
         }
-    }
-}
-
-/// Whether a message laughs: the common words and signs of laughter in French and English chats.
-fn laughs(text: &str) -> bool {
-    const SIGNS: [&str; 10] =
-        ["😂", "🤣", "💀", "😹", "😆", "LUL", "KEKW", "OMEGALUL", "LMAO", "MDR"];
-    const WORDS: [&str; 14] = [
-        "lol", "mdr", "ptdr", "xd", "lmao", "lmfao", "rofl", "haha", "hahaha", "ahah", "hihi",
-        "jpp", "kekw", "lul",
-    ];
-    // Every sign has one of these letters or is an emoji beyond the basic plane: one pass spares most texts ten searches.
-    let may = text.bytes().any(|byte| byte >= 0xF0 || matches!(byte, b'L' | b'K' | b'M'));
-    may && SIGNS.iter().any(|sign| text.contains(sign))
-        || text
-            .split(|c: char| !c.is_alphanumeric())
-            .any(|word| WORDS.iter().any(|laugh| word.eq_ignore_ascii_case(laugh)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::laughs;
-
-    #[test]
-    fn laughter_is_heard_as_a_word_or_a_sign() {
-        let merry = [
-            "LOL",
-            "ah mdr!",
-            "xqcLUL",
-            "KEKWait",
-            "LMAOO",
-            "MDRR",
-            "trop 💀",
-            "😂😂",
-            "🤣",
-            "😹",
-            "😆",
-        ];
-        assert!(merry.iter().all(|text| laughs(text)));
-        let not = ["", "lola", "Mr Kim Loud", "é", "🔥", "jumps"];
-        assert!(!not.iter().any(|text| laughs(text)));
     }
 }

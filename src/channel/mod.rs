@@ -15,9 +15,10 @@ pub use exhibit::{Behind, PaidAct, Role, Said, Seen};
 pub use picture::{LookWeight, REST};
 
 use crate::event::{
-    Body, CHAT_LABELS, ChannelId, ChatLabel, Consumed, Event, Fuel, Gap, LookScores, Money, Scores,
-    Setting, Signal, Signals, Stamp, StreamInfo, StreamState, Timestamp, Unscored, harm,
+    Body, CHAT_LABELS, ChannelId, ChatLabel, Consumed, Event, Fuel, Gap, LookScores, Manner, Money,
+    Scores, Setting, Signal, Signals, Stamp, StreamInfo, StreamState, Timestamp, Unscored, harm,
 };
+use crate::model::text::manner as manner_of;
 use crowd::Crowd;
 use exhibit::Exhibits;
 use fading::{Sum, half};
@@ -82,9 +83,9 @@ impl Channel {
         let late = self.now.since(entry.at) > late_ms;
         self.now = self.now.max(entry.at);
         match &entry.fuel {
-            Fuel::Event { event, stamp, scores, plain, unscored } => {
+            Fuel::Event { event, stamp, scores, plain, unscored, manner } => {
                 let scores = self.heard_as(stamp, *scores, *plain);
-                self.event(event, &scores, *unscored, late)
+                self.event(event, &scores, *unscored, *manner, late)
             }
             Fuel::Look { look } => self.look(look),
             Fuel::Gap { gap } => {
@@ -113,6 +114,7 @@ impl Channel {
         event: &Event,
         scores: &Scores,
         unscored: Option<Unscored>,
+        manner: Option<Manner>,
         late: bool,
     ) -> Effect {
         let at = self.now;
@@ -123,11 +125,13 @@ impl Channel {
                     self.crowd.count(at);
                     return Effect::default();
                 }
-                let harmful = self.hear(event, text, scores);
+                let harmful = self.hear(event, text, scores, manner);
                 Effect { now: harmful, act: false }
             }
-            Body::Donation { amount, text, .. } => self.gift(event, text, amount.eur, scores),
-            Body::Reward { text, .. } => self.gift(event, text, None, scores),
+            Body::Donation { amount, text, .. } => {
+                self.gift(event, text, amount.eur, scores, manner)
+            }
+            Body::Reward { text, .. } => self.gift(event, text, None, scores, manner),
             Body::Stream(info) => {
                 self.stream_told(info);
                 Effect::default()
@@ -152,9 +156,10 @@ impl Channel {
     }
 
     /// Words said, free or paid. Returns whether any label counts as harm.
-    fn hear(&mut self, event: &Event, text: &str, scores: &Scores) -> bool {
+    fn hear(&mut self, event: &Event, text: &str, scores: &Scores, manner: Option<Manner>) -> bool {
         let at = self.now;
-        self.crowd.hear(at, event.user.as_ref().map(|user| user.key), text, scores);
+        let manner = manner.unwrap_or_else(|| manner_of(text));
+        self.crowd.hear(at, event.user.as_ref().map(|user| user.key), manner, scores);
         let mut labels = [(ChatLabel::Threat, 0.0f32); 8];
         let mut count = 0;
         for label in CHAT_LABELS {
@@ -186,12 +191,19 @@ impl Channel {
         harm::contribution(asks.max(urges))
     }
 
-    fn gift(&mut self, event: &Event, text: &str, eur: Option<Money>, scores: &Scores) -> Effect {
+    fn gift(
+        &mut self,
+        event: &Event,
+        text: &str,
+        eur: Option<Money>,
+        scores: &Scores,
+        manner: Option<Manner>,
+    ) -> Effect {
         let act = self.act_weight(event, scores);
         let fresh = self.picture.fresh_violence(self.now);
         self.purse.give(self.now, eur, act, fresh);
         if !text.is_empty() {
-            self.hear(event, text, scores);
+            self.hear(event, text, scores, manner);
         }
         Effect { now: true, act: act > 0.0 }
     }

@@ -11,7 +11,7 @@ use super::setup::clock;
 use super::shard::Barrier;
 use crate::alert::{Change, EvidenceItem};
 use crate::console::Live;
-use crate::delivery::{SinkOptions, Waker, rows_for};
+use crate::delivery::Delivery;
 use crate::event::{ChannelId, Decision, Digest, Level, Timestamp, UserKey};
 use crate::evidence::{Evidence, EvidenceRow, Piece, Why};
 use crate::store::journal::Journal;
@@ -47,12 +47,9 @@ pub struct Committer {
     pub store: Store,
     pub evidence: Arc<Evidence>,
     pub journal: Option<Journal>,
-    pub sinks: Arc<Vec<SinkOptions>>,
     /// `[alerts] mode = "shadow"`: nothing is delivered.
     pub shadow: bool,
-    /// CloudEvents source of this instance.
-    pub source: String,
-    pub waker: Waker,
+    pub delivery: Delivery,
     pub live: broadcast::Sender<Live>,
     pub metrics: Metrics,
     pub health: Health,
@@ -106,11 +103,7 @@ impl Committer {
         let pieces = change.alert.evidence.iter().map(piece).collect();
         let why = Why::Cited { alert: change.alert.id };
         let rows = self.keep(change.alert.channel.clone(), change.alert.level, pieces, why).await;
-        let outbox = if self.shadow {
-            Vec::new()
-        } else {
-            rows_for(&change, &self.sinks, &self.source, received)
-        };
+        let outbox = if self.shadow { Vec::new() } else { self.delivery.rows(&change, received) };
         if let Some((decision, uid, _)) = &decided {
             self.until_done("audit", || async {
                 self.store.append_decision(decision, *uid).await.map(|_| ())
@@ -124,7 +117,7 @@ impl Committer {
         if let Some(level) = change.reached {
             self.metrics.alert(level);
         }
-        self.waker.wake();
+        self.delivery.wake();
         tracing::info!(alert = %change.alert.id, revision = change.alert.revision, kind = change.kind.name(),
             level = change.alert.level.name(), level_now = change.alert.level_now.name(), "alert");
         let live = Live::Alert { kind: change.kind, alert: Arc::new(change.alert.clone()) };

@@ -20,8 +20,10 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::draft::draft;
+use super::engine::{Engine, Oracle};
 use super::setup::{self, clock};
 use super::shard::ToShard;
+use super::terms::Terms;
 use crate::alert::dossier::Style;
 use crate::alert::{Alert, Change, Dossier};
 use crate::config::Config;
@@ -312,9 +314,8 @@ async fn by_store(
     let channel = known.alert.channel.clone();
     let decision = decision(&known, kind, act)?;
     let manifest = setup::manifest(config).map_err(setup::SetupError::from)?;
-    let judge = std::sync::Arc::new(setup::judge(config).map_err(setup::SetupError::from)?);
-    let house = std::sync::Arc::new(setup::house(config, &manifest));
-    let mut engine = super::engine::Engine::new(config, judge, house, super::engine::Oracle::None);
+    let terms = Terms::of(config, &manifest).map_err(setup::SetupError::from)?;
+    let mut engine = Engine::new(Arc::new(terms), Oracle::None);
     let checkpoint = store.load_checkpoint().await?;
     let state = checkpoint.channels.iter().find(|(id, _)| *id == channel);
     if let Some(slot) = state.and_then(|(_, bytes)| serde_json::from_slice(bytes).ok()) {

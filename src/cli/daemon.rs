@@ -16,19 +16,21 @@ use tokio_util::sync::CancellationToken;
 use super::commit::Committer;
 use super::control;
 use super::desk::HouseDesk;
+use super::engine::{Engine, Oracle};
 use super::gate::{FeedState, Gate};
 use super::intake::{FeedClock, Intake};
 use super::observe::{FeedCounts, InferenceCounts, SinkCounts};
 use super::paid::PaidCount;
 use super::setup::{self, SetupError, clock};
 use super::shard::{Rows, Shard, ToShard, Wiring};
+use super::terms::Terms;
 use crate::config::{self, Clock, Config, FeedKind, Mode};
 use crate::console;
 use crate::delivery::{Delivery, SinkOptions};
 use crate::event::{ChannelId, Keyer, Kind, Level, Timestamp};
 use crate::evidence::{Evidence, EvidenceOptions, IdentityKey};
 use crate::feed::{self, FromFeed, ToFeed};
-use crate::model::{Door, Inference, InferenceOptions};
+use crate::model::{Door, Escalation, Inference, InferenceOptions};
 use crate::store::Store;
 use crate::store::journal::{Journal, JournalOptions};
 use crate::telemetry::{Component, Health, Metrics, Status};
@@ -123,12 +125,13 @@ impl Daemon {
                 ..EvidenceOptions::default()
             },
         )?);
+        let terms = Arc::new(Terms::of(&config, &manifest).map_err(SetupError::from)?);
         let journal = Journal::open(
             &dir,
             JournalOptions {
                 keep: config.store.journal_keep.0,
                 cap: config.store.journal_cap.0,
-                config: config.digest(),
+                terms: terms.told(),
                 ..JournalOptions::default()
             },
         )?;
@@ -157,14 +160,9 @@ impl Daemon {
         };
         health.set(Component::Models, Status::Up);
 
-        let sinks = Arc::new(sinks(&config)?);
         let source = setup::public_url(&config);
-        for sink in sinks.iter() {
-            metrics.sink(&sink.name);
-            health.declare_sink(&sink.name);
-        }
         let counts = Arc::new(SinkCounts::new(metrics.clone(), health.clone()));
-        let delivery = Delivery::start(&store, &source, sinks.to_vec(), counts)?;
+        let delivery = Delivery::start(&store, &source, sinks(&config)?, counts)?;
 
         let (live, _) = broadcast::channel(config.limits.stream_queue.max(16));
         let rows: Rows = Rows::default();
@@ -175,10 +173,8 @@ impl Daemon {
             store: store.clone(),
             evidence: evidence.clone(),
             journal: Some(journal.clone()),
-            sinks: sinks.clone(),
             shadow: config.alerts.mode == Mode::Shadow,
-            source: source.clone(),
-            waker: delivery.waker(),
+            delivery: delivery.clone(),
             live: live.clone(),
             metrics: metrics.clone(),
             health: health.clone(),
@@ -198,7 +194,8 @@ impl Daemon {
         let door =
             Door::new(most, setup::categories(&config), Arc::new(config.currency.table.rates()));
         let mut intake = Intake::new(door, &clocks);
-        let mut engine = setup::engine(&config, &manifest)?;
+        let oracle = Oracle::model(Escalation::open(&manifest).map_err(SetupError::from)?);
+        let mut engine = Engine::new(terms, oracle);
         for (channel, bytes) in &checkpoint.channels {
             match serde_json::from_slice::<super::engine::Slot>(bytes) {
                 Ok(slot) => {
@@ -461,6 +458,7 @@ pub fn sinks(config: &Config) -> Result<Vec<SinkOptions>, DaemonError> {
         options.remind = some(sink.remind);
         options.heartbeat = some(sink.heartbeat);
         options.insecure = sink.insecure;
+        options.ca = sink.ca.clone();
         out.push(options);
     }
     Ok(out)

@@ -1,6 +1,5 @@
 //! The draft dossier of a stored alert: what the page, the API and `vigie dossier` all show.
 
-use super::setup;
 use crate::alert::dossier::{self, Dossier, Preservation, Provider, Source};
 use crate::alert::{Change, Words};
 use crate::config::{Config, Role};
@@ -38,7 +37,7 @@ pub fn draft(config: &Config, change: &Change, lang: &str, now: Timestamp) -> Do
             alert: &change.alert,
             facts: &change.facts,
             provider: &provider(config),
-            authorities: &setup::authorities(config),
+            authorities: &config.authorities.list.0,
             now,
             zone: &zone(),
             preservation: &Preservation { cited_days, ..Preservation::default() },

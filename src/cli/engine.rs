@@ -8,12 +8,12 @@ use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::setup::outputs;
-use crate::alert::{Book, Change, Holds, House, Judgement, Moment};
+use super::terms::Terms;
+use crate::alert::{Book, Change, Judgement, Moment};
 use crate::channel::{Channel, Stream};
-use crate::config::Config;
 use crate::event::{ChannelId, Consumed, Fuel, Level, SIGNALS, Signals, Timestamp};
 use crate::model::Escalation;
-use crate::risk::{self, Judge};
+use crate::risk;
 use crate::store::Sample;
 use crate::store::journal::Mark;
 
@@ -96,11 +96,7 @@ pub struct Step {
 
 /// See the module.
 pub struct Engine {
-    judge: Arc<Judge>,
-    house: Arc<House>,
-    holds: Holds,
-    late_ms: i64,
-    most_channels: usize,
+    terms: Arc<Terms>,
     oracle: Oracle,
     slots: HashMap<ChannelId, Slot>,
     /// Channels that time alone can change, in order of name.
@@ -108,23 +104,13 @@ pub struct Engine {
 }
 
 impl Engine {
-    pub fn new(config: &Config, judge: Arc<Judge>, house: Arc<House>, oracle: Oracle) -> Self {
-        let remind = config.sinks.iter().map(|sink| sink.remind.as_ms()).filter(|ms| *ms > 0).min();
-        let holds = Holds {
-            hold_ms: config.levels.hold.as_ms(),
-            offline_hold_ms: config.levels.offline_hold.as_ms(),
-            remind_ms: remind.unwrap_or(Holds::default().remind_ms),
-        };
-        Self {
-            judge,
-            house,
-            holds,
-            late_ms: config.limits.late.as_ms(),
-            most_channels: config.limits.channels.max(1),
-            oracle,
-            slots: HashMap::new(),
-            ticking: BTreeMap::new(),
-        }
+    pub fn new(terms: Arc<Terms>, oracle: Oracle) -> Self {
+        Self { terms, oracle, slots: HashMap::new(), ticking: BTreeMap::new() }
+    }
+
+    /// What is consumed from here on is judged under other terms. What channels remember stays.
+    pub fn judge_under(&mut self, terms: Arc<Terms>) {
+        self.terms = terms;
     }
 
     /// Puts back what a checkpoint or journal segment held.
@@ -180,7 +166,7 @@ impl Engine {
             let end = Timestamp((second + 1) * 1000);
             self.evaluate(&entry.channel, &mut slot, end, true, &mut step);
         }
-        let effect = slot.channel.consume(entry, self.late_ms);
+        let effect = slot.channel.consume(entry, self.terms.late_ms());
         step.act = effect.act;
         let now = slot.channel.now;
         match &entry.fuel {
@@ -223,7 +209,7 @@ impl Engine {
         let out = self.oracle.ask(rows, &mut step.asked).first().copied().map(outputs);
         let last_harm = slot.channel.last_harm;
         let (assessment, matches) =
-            self.judge.assess(&mut slot.risk, &signals, out, last_harm, at, end);
+            self.terms.judge.assess(&mut slot.risk, &signals, out, last_harm, at, end);
         step.matched.extend(&matches.0);
         let moment = Moment {
             channel: id,
@@ -234,9 +220,9 @@ impl Engine {
             offline_since: slot.channel.stream.offline_since,
             last_event: &slot.last_event,
         };
-        let (judge, house, oracle) = (&self.judge, &self.house, &mut self.oracle);
+        let (Terms { judge, house, holds, .. }, oracle) = (&*self.terms, &mut self.oracle);
         let (channel, asked) = (&slot.channel, &mut step.asked);
-        let change = slot.book.observe(&moment, &self.holds, &mut |alert, facts| {
+        let change = slot.book.observe(&moment, holds, &mut |alert, facts| {
             let mut run = |rows: &[Signals]| -> Vec<risk::Outputs> {
                 oracle.ask(rows, asked).into_iter().map(outputs).collect()
             };
@@ -261,7 +247,7 @@ impl Engine {
 
     /// The channel silent longest goes, if it has no alert that may still change.
     fn forget_beyond_bound(&mut self) {
-        if self.slots.len() <= self.most_channels {
+        if self.slots.len() <= self.terms.most_channels() {
             return;
         }
         let oldest = self

@@ -21,6 +21,7 @@ mod score;
 mod setup;
 mod shard;
 mod sink;
+mod terms;
 
 use std::io::Write;
 use std::process::ExitCode;

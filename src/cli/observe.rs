@@ -108,6 +108,16 @@ impl SinkCounts {
 }
 
 impl DeliveryObserver for SinkCounts {
+    fn added(&self, sink: &str) {
+        self.metrics.sink(sink);
+        self.health.declare_sink(sink);
+    }
+
+    fn removed(&self, sink: &str) {
+        self.metrics.forget_sink(sink);
+        self.health.forget(Component::Sink(sink));
+    }
+
     fn attempt(&self, sink: &str, outcome: Outcome) {
         self.metrics.delivery_attempt(sink, outcome == Outcome::Accepted);
     }

@@ -1,7 +1,7 @@
 //! `vigie replay`: recordings (through the models, on virtual time) or a journal (with the scores in it) through the
 //! same engine as the daemon's. Nothing is stored and nobody is told; alerts are printed.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque, hash_map};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use super::engine::{Engine, Slot, Step};
 use super::intake::{Admission, FeedClock, Intake, Outcome};
 use super::setup::{self, SetupError};
+use super::terms::Terms;
 use crate::alert::{Change, cloud_event};
 use crate::config::Config;
 use crate::event::{
@@ -240,16 +241,17 @@ pub fn event_entry(
     admitted: Admitted,
     scores: Option<Result<MessageScores, Unscored>>,
 ) -> Consumed {
-    let (own, plain, unscored) = match scores {
-        None => (Default::default(), None, None),
-        Some(Ok(scores)) => (scores.own, scores.plain, None),
-        Some(Err(why)) => (Default::default(), None, Some(why)),
+    let (scores, unscored) = match scores {
+        None => (MessageScores::default(), None),
+        Some(Ok(scores)) => (scores, None),
+        Some(Err(why)) => (MessageScores::default(), Some(why)),
     };
+    let MessageScores { own, plain, manner } = scores;
     let Admitted { event, stamp } = admitted;
     Consumed {
         channel: event.channel.clone(),
         at: event.at,
-        fuel: Fuel::Event { event, stamp, scores: own, plain, unscored },
+        fuel: Fuel::Event { event, stamp, scores: own, plain, unscored, manner },
     }
 }
 
@@ -310,12 +312,15 @@ fn journal(
     told: &mut dyn FnMut(&Change),
 ) -> Result<Counts, ReplayError> {
     let manifest = setup::manifest(config).map_err(SetupError::from)?;
-    let judge = Arc::new(setup::judge(config).map_err(SetupError::from)?);
-    let house = Arc::new(setup::house(config, &manifest));
-    let mut engine = Engine::new(config, judge, house, super::engine::Oracle::None);
+    let mut judged = JudgedUnder {
+        own: Arc::new(Terms::of(config, &manifest).map_err(SetupError::from)?),
+        told: HashMap::new(),
+        of: HashMap::new(),
+    };
+    let mut engine = Engine::new(judged.own.clone(), super::engine::Oracle::None);
     let mut counts = Counts::default();
     // Outputs stand behind the entry they belong to, so one entry a channel is held until the next of that channel.
-    let mut held: HashMap<ChannelId, (Consumed, VecDeque<[f32; 4]>)> = HashMap::new();
+    let mut held: HashMap<ChannelId, Held> = HashMap::new();
     let mut told_once = std::collections::HashSet::new();
     let mut tell = |change: &Change| {
         // A crash may have journaled the same revision twice.
@@ -325,10 +330,13 @@ fn journal(
     };
     for entry in Reader::open(paths)? {
         match entry? {
-            Entry::State { channel, state } => {
-                if let Some((entry, outputs)) = held.remove(&channel) {
-                    give(entry, outputs, &mut engine, &mut counts, &mut tell);
+            Entry::Terms { digest, terms } => judged.told(digest, terms)?,
+            Entry::Under { channel, terms } => judged.holds(channel, &terms)?,
+            Entry::State { channel, state, terms } => {
+                if let Some(held) = held.remove(&channel) {
+                    give(held, &mut engine, &mut counts, &mut tell);
                 }
+                judged.holds(channel.clone(), &terms)?;
                 match serde_json::from_value::<Slot>(state) {
                     Ok(slot) => engine.restore(channel, slot),
                     Err(error) => {
@@ -341,33 +349,74 @@ fn journal(
             }
             Entry::Consumed(consumed) => {
                 let channel = consumed.channel.clone();
-                if let Some((entry, outputs)) = held.insert(channel, (consumed, VecDeque::new())) {
-                    give(entry, outputs, &mut engine, &mut counts, &mut tell);
+                let terms = judged.of(&channel);
+                let next = Held { entry: consumed, terms, outputs: VecDeque::new() };
+                if let Some(held) = held.insert(channel, next) {
+                    give(held, &mut engine, &mut counts, &mut tell);
                 }
             }
             Entry::Escalation { channel, out, .. } => {
-                if let Some((_, outputs)) = held.get_mut(&channel) {
-                    outputs.push_back(out);
+                if let Some(held) = held.get_mut(&channel) {
+                    held.outputs.push_back(out);
                 }
             }
-            Entry::Config { .. } => {}
         }
     }
     let mut rest: Vec<_> = held.into_values().collect();
-    rest.sort_by_key(|(entry, _)| (entry.at, entry.channel.clone()));
-    for (entry, outputs) in rest {
-        give(entry, outputs, &mut engine, &mut counts, &mut tell);
+    rest.sort_by_key(|held| (held.entry.at, held.entry.channel.clone()));
+    for held in rest {
+        give(held, &mut engine, &mut counts, &mut tell);
     }
     Ok(counts)
 }
 
-fn give(
+/// An entry of a journal until its outputs are there.
+struct Held {
     entry: Consumed,
+    terms: Arc<Terms>,
     outputs: VecDeque<[f32; 4]>,
-    engine: &mut Engine,
-    counts: &mut Counts,
-    told: &mut dyn FnMut(&Change),
-) {
+}
+
+/// The terms that a journal tells, and those that hold for each channel.
+struct JudgedUnder {
+    /// Those of the config that the replay was given: for journals that tell none.
+    own: Arc<Terms>,
+    told: HashMap<String, Arc<Terms>>,
+    of: HashMap<ChannelId, Arc<Terms>>,
+}
+
+impl JudgedUnder {
+    fn told(&mut self, digest: String, terms: serde_json::Value) -> Result<(), ReplayError> {
+        if let hash_map::Entry::Vacant(new) = self.told.entry(digest) {
+            let terms = Terms::read(terms).map_err(|error| {
+                let what = format!(
+                    "the rules in the journal cannot be read ({error}); it is of another version"
+                );
+                ReplayError::Mixed(what)
+            })?;
+            new.insert(Arc::new(terms));
+        }
+        Ok(())
+    }
+
+    fn holds(&mut self, channel: ChannelId, digest: &str) -> Result<(), ReplayError> {
+        let terms = if digest.is_empty() { Some(&self.own) } else { self.told.get(digest) };
+        let Some(terms) = terms else {
+            let what = format!("the journal names terms {digest} that it does not tell");
+            return Err(ReplayError::Mixed(what));
+        };
+        self.of.insert(channel, terms.clone());
+        Ok(())
+    }
+
+    fn of(&self, channel: &ChannelId) -> Arc<Terms> {
+        self.of.get(channel).unwrap_or(&self.own).clone()
+    }
+}
+
+fn give(held: Held, engine: &mut Engine, counts: &mut Counts, told: &mut dyn FnMut(&Change)) {
+    let Held { entry, terms, outputs } = held;
+    engine.judge_under(terms);
     match &entry.fuel {
         Fuel::Event { .. } => counts.events += 1,
         Fuel::Look { .. } => counts.looks += 1,

@@ -5,17 +5,23 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::alert::{Authority, House, Words, jurisdiction};
 use crate::config::{Config, ConfigErrors, Mode, Problem};
 use crate::event::{Setting, Signal, Timestamp};
-use crate::model::{Escalation, Manifest, ModelError, ModelKind, load_runtime};
-use crate::risk::{Judge, Outputs, Rule, Thresholds};
+use crate::model::{Escalation, Manifest, ModelError, load_runtime};
+use crate::risk::{Judge, Outputs, Rule, RuleError};
 
 use super::engine::{Engine, Oracle};
+use super::terms::Terms;
 
 /// Loads a config; prints nothing.
 pub fn config(path: &Path) -> Result<Config, ConfigErrors> {
     Config::load(path)
+}
+
+/// A rule of the config, ready to run.
+pub fn compile(rule: &crate::config::Rule) -> Result<Rule, RuleError> {
+    let shadow = rule.mode == Mode::Shadow;
+    Rule::compile(&rule.name, &rule.when, rule.level, rule.tense, rule.offences.clone(), shadow)
 }
 
 /// The judge of a config. Errors: every rule that does not compile, at its place.
@@ -23,15 +29,7 @@ pub fn judge(config: &Config) -> Result<Judge, ConfigErrors> {
     let mut problems = Vec::new();
     let mut rules = Vec::new();
     for rule in &config.rules {
-        let shadow = rule.mode == Mode::Shadow;
-        match Rule::compile(
-            &rule.name,
-            &rule.when,
-            rule.level,
-            rule.tense,
-            rule.offences.clone(),
-            shadow,
-        ) {
+        match compile(rule) {
             Ok(compiled) => rules.push(compiled),
             Err(error) => problems.push(rule.problem(
                 error.offset,
@@ -44,17 +42,8 @@ pub fn judge(config: &Config) -> Result<Judge, ConfigErrors> {
     if !problems.is_empty() {
         return Err(ConfigErrors(problems));
     }
-    let levels = &config.levels;
-    let thresholds = Thresholds {
-        watch: levels.watch as f32,
-        concern: levels.concern as f32,
-        imminent: levels.imminent as f32,
-        danger: levels.danger as f32,
-        threat_to_life: levels.threat_to_life as f32,
-        hysteresis: levels.hysteresis as f32,
-    };
     let offences = config.signals.offences.iter().map(|(name, offence)| (name.clone(), *offence));
-    Ok(Judge { thresholds, rules, offences: offences.collect() })
+    Ok(Judge { levels: config.levels.clone(), rules, offences: offences.collect() })
 }
 
 /// Finds, reads and checks the manifest, and loads ONNX Runtime.
@@ -104,54 +93,10 @@ pub fn inactive_rules(judge: &Judge, manifest: &Manifest) -> Vec<String> {
     judge.rules.iter().filter(cannot).map(|rule| rule.name.clone()).collect()
 }
 
-/// What alerts have in common under this config and these models.
-pub fn house(config: &Config, manifest: &Manifest) -> House {
-    let language = config.server.language.code();
-    let text = manifest.of_kind(ModelKind::Text).next();
-    House {
-        words: Words::new(language),
-        models: manifest.models.iter().map(|m| (m.name.clone(), m.told())).collect(),
-        languages: text.map(|model| model.languages.clone()).unwrap_or_default(),
-        config: config.digest(),
-        public_url: public_url(config),
-        establishment: config.provider.establishment.clone(),
-        authorities: authorities(config),
-        rule_reasons: config
-            .rules
-            .iter()
-            .map(|rule| (rule.name.clone(), rule.reason_in(language).to_owned()))
-            .filter(|(_, reason)| !reason.is_empty())
-            .collect(),
-    }
-}
-
 /// Where people reach the console, without a slash at its end.
 pub fn public_url(config: &Config) -> String {
     let url = config.server.public_url.trim_end_matches('/');
     if url.is_empty() { format!("http://{}", config.server.listen) } else { url.to_owned() }
-}
-
-/// The table of authorities as the alert room knows it.
-pub fn authorities(config: &Config) -> Vec<Authority> {
-    let reach = |told| match told {
-        crate::config::Reach::Portal => jurisdiction::Reach::Portal,
-        crate::config::Reach::Email => jurisdiction::Reach::Email,
-        crate::config::Reach::Api => jurisdiction::Reach::Api,
-        crate::config::Reach::Phone => jurisdiction::Reach::Phone,
-    };
-    let entry = |a: &crate::config::Authority| Authority {
-        code: a.code.clone(),
-        country: a.country.clone(),
-        name: a.name.clone(),
-        name_local: a.name_local.clone(),
-        channel: a.channel.map(reach),
-        contact: a.contact.clone(),
-        languages: a.languages.clone(),
-        emergency_number: a.emergency_number.clone(),
-        source: a.source.clone(),
-        verified_on: a.verified_on.clone(),
-    };
-    config.authorities.list.0.iter().map(entry).collect()
 }
 
 /// The categories' settings, keyed in lower case, as the door reads them.
@@ -161,10 +106,9 @@ pub fn categories(config: &Config) -> Arc<BTreeMap<String, Setting>> {
 
 /// An engine with the escalation model of the manifest, if it has one.
 pub fn engine(config: &Config, manifest: &Manifest) -> Result<Engine, SetupError> {
-    let judge = Arc::new(judge(config)?);
-    let house = Arc::new(house(config, manifest));
+    let terms = Arc::new(Terms::of(config, manifest)?);
     let oracle = Oracle::model(Escalation::open(manifest)?);
-    Ok(Engine::new(config, judge, house, oracle))
+    Ok(Engine::new(terms, oracle))
 }
 
 /// Why nothing can run under this config.

@@ -21,12 +21,12 @@ impl Categories {
         self.0.get(&category.trim().to_lowercase()).copied().unwrap_or_default()
     }
 
-    /// How many categories are listed.
     /// Every category in lower case with its setting.
     pub fn all(&self) -> BTreeMap<String, Setting> {
         self.0.clone()
     }
 
+    /// How many categories are listed.
     pub fn len(&self) -> usize {
         self.0.len()
     }
@@ -118,6 +118,17 @@ pub enum Reach {
     Email,
     Api,
     Phone,
+}
+
+impl Reach {
+    pub fn name(self) -> &'static str {
+        match self {
+            Reach::Portal => "portal",
+            Reach::Email => "email",
+            Reach::Api => "api",
+            Reach::Phone => "phone",
+        }
+    }
 }
 
 /// All authorities, the operator's own entries in place of the built-in ones.

@@ -11,14 +11,14 @@ use crate::alert::{
 use crate::event::{ChannelId, Level, Tense, Timestamp};
 
 /// The outbox rows of a change: one for each sink that wants its level. To be committed with it.
-pub fn rows_for(
+pub fn rows_for<'a>(
     change: &Change,
-    sinks: &[SinkOptions],
+    sinks: impl IntoIterator<Item = &'a SinkOptions>,
     source: &str,
     received: Timestamp,
 ) -> Vec<OutboxRow> {
     sinks
-        .iter()
+        .into_iter()
         .filter(|sink| change.alert.level >= sink.min_level)
         .map(|sink| row(sink, change, event(change, sink.content, source), received))
         .collect()

@@ -3,24 +3,23 @@
 
 mod backoff;
 mod events;
+mod options;
+mod roster;
 mod sink;
+mod tls;
 mod worker;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
-use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
-
-use crate::event::{Level, Timestamp};
-use crate::store::{OutboxItem, Store};
+use crate::event::Timestamp;
+use crate::store::OutboxItem;
 
 pub use backoff::Backoff;
 pub use events::{heartbeat_event, rows_for, test_event};
+pub use options::{Content, Secret, SinkKind, SinkOptions};
+pub use roster::{Applied, Delivery, SentNow};
 pub use sink::Sink;
-use worker::Worker;
 
 /// What makes a sink unusable; told when it is built, before anything is sent.
 #[derive(Debug, thiserror::Error)]
@@ -37,86 +36,12 @@ pub enum DeliveryError {
     Secret { sink: String },
     #[error("sink {sink}: no HTTP client: {source}")]
     Client { sink: String, source: reqwest::Error },
+    #[error("sink {sink}: ca = {}: {why}", path.display())]
+    Ca { sink: String, path: PathBuf, why: String },
     #[error("there is no sink {0}")]
     Unknown(String),
     #[error("two sinks are named {0}")]
     Twice(String),
-}
-
-/// A secret that does not show itself in logs.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    pub(crate) fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Secret(…)")
-    }
-}
-
-/// Where a sink's messages go.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SinkKind {
-    /// HTTP POST as in Standard Webhooks; no answer within `timeout` is a failure.
-    Webhook { url: String, secret: Secret, timeout: Duration },
-    /// One line an event, appended and synced.
-    Jsonl { path: PathBuf },
-}
-
-/// How much a sink is told.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Content {
-    /// The whole alert.
-    #[default]
-    Full,
-    /// Id, level and link.
-    Minimal,
-}
-
-/// One sink, as the config has it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SinkOptions {
-    pub name: String,
-    pub kind: SinkKind,
-    pub content: Content,
-    /// Alerts below it are not sent.
-    pub min_level: Level,
-    /// How long a message is tried before it is parked.
-    pub max_age: Duration,
-    /// How often a `threat_to_life` that nobody took is sent again; none: never.
-    pub remind: Option<Duration>,
-    /// How often a heartbeat is sent; none: never.
-    pub heartbeat: Option<Duration>,
-    /// Plain http to other machines is allowed.
-    pub insecure: bool,
-    /// Waits between attempts.
-    pub backoff: Backoff,
-}
-
-impl SinkOptions {
-    /// A sink with the contract's defaults: full content, from `concern`, tried for 24 h, reminders every 5 min.
-    pub fn new(name: &str, kind: SinkKind) -> Self {
-        Self {
-            name: name.to_owned(),
-            kind,
-            content: Content::Full,
-            min_level: Level::Concern,
-            max_age: Duration::from_secs(24 * 3_600),
-            remind: Some(Duration::from_secs(300)),
-            heartbeat: None,
-            insecure: false,
-            backoff: Backoff::default(),
-        }
-    }
 }
 
 /// What became of an attempt, as metrics name it.
@@ -173,6 +98,12 @@ pub trait DeliveryObserver: Send + Sync {
     /// A message was accepted `latency` after the event behind it was received; `first`: at the first attempt.
     fn accepted(&self, _sink: &str, _item: &OutboxItem, _latency: Duration, _first: bool) {}
 
+    /// A sink is served from now on, or anew with other options: it counts as well.
+    fn added(&self, _sink: &str) {}
+
+    /// A sink is no longer served.
+    fn removed(&self, _sink: &str) {}
+
     /// A sink began to fail or recovered.
     fn turned(&self, _sink: &str, _state: &SinkState) {}
 
@@ -194,103 +125,4 @@ pub struct TestAnswer {
     pub milliseconds: u64,
     /// What went wrong, or the beginning of the answer's body.
     pub said: String,
-}
-
-struct Running {
-    sink: Arc<Sink>,
-    shared: Arc<worker::Shared>,
-}
-
-/// The running sinks. Dropped or stopped, all tasks end; what was not accepted waits in the store.
-pub struct Delivery {
-    running: Vec<Running>,
-    source: String,
-    wake: Arc<Vec<Arc<Notify>>>,
-    cancel: CancellationToken,
-    tasks: JoinSet<()>,
-}
-
-impl Delivery {
-    /// Starts one task a sink. `source` is the CloudEvents source of this instance.
-    pub fn start(
-        store: &Store,
-        source: &str,
-        sinks: Vec<SinkOptions>,
-        observer: Arc<dyn DeliveryObserver>,
-    ) -> Result<Self, DeliveryError> {
-        let mut running: Vec<Running> = Vec::new();
-        for options in sinks {
-            if running.iter().any(|other| other.sink.options.name == options.name) {
-                return Err(DeliveryError::Twice(options.name));
-            }
-            let sink = Arc::new(Sink::new(options)?);
-            running.push(Running { sink, shared: Arc::new(worker::Shared::new()) });
-        }
-        let cancel = CancellationToken::new();
-        let mut tasks = JoinSet::new();
-        for Running { sink, shared } in &running {
-            let worker = Worker::new(
-                store.clone(),
-                source.to_owned(),
-                sink.clone(),
-                shared.clone(),
-                observer.clone(),
-                cancel.clone(),
-            );
-            tasks.spawn(worker.run());
-        }
-        let wake = Arc::new(running.iter().map(|one| one.shared.wake.clone()).collect());
-        Ok(Self { running, source: source.to_owned(), wake, cancel, tasks })
-    }
-
-    /// Something new was committed to the outbox.
-    pub fn wake(&self) {
-        self.waker().wake();
-    }
-
-    /// A handle that wakes the sinks, for who commits.
-    pub fn waker(&self) -> Waker {
-        Waker(self.wake.clone())
-    }
-
-    /// How each sink fares, in the config's order.
-    pub fn states(&self) -> Vec<(String, SinkState)> {
-        self.running
-            .iter()
-            .map(|one| (one.sink.options.name.clone(), one.shared.state.lock().clone()))
-            .collect()
-    }
-
-    /// Sends a marked test alert past the outbox, once, and tells the answer.
-    pub async fn test(&self, name: &str) -> Result<TestAnswer, DeliveryError> {
-        let one = self.running.iter().find(|one| one.sink.options.name == name);
-        let one = one.ok_or_else(|| DeliveryError::Unknown(name.to_owned()))?;
-        Ok(one.sink.test(&self.source).await)
-    }
-
-    /// Ends the tasks: attempts under way may finish until `deadline` has passed.
-    pub async fn stop(mut self, deadline: Duration) {
-        self.cancel.cancel();
-        let ended = async { while self.tasks.join_next().await.is_some() {} };
-        if tokio::time::timeout(deadline, ended).await.is_err() {
-            self.tasks.shutdown().await;
-        }
-    }
-}
-
-impl Drop for Delivery {
-    fn drop(&mut self) {
-        self.cancel.cancel();
-    }
-}
-
-/// Wakes the sinks; cheap to clone.
-#[derive(Clone)]
-pub struct Waker(Arc<Vec<Arc<Notify>>>);
-
-impl Waker {
-    /// Something new was committed to the outbox.
-    pub fn wake(&self) {
-        self.0.iter().for_each(|sink| sink.notify_one());
-    }
 }

@@ -11,7 +11,7 @@ use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use standardwebhooks::Webhook;
 
 use super::backoff::retry_after;
-use super::{DeliveryError, Outcome, SinkKind, SinkOptions, TestAnswer, test_event};
+use super::{DeliveryError, Outcome, SinkKind, SinkOptions, TestAnswer, test_event, tls};
 use crate::evidence::wall_clock;
 
 /// Bytes of an answer that are read, so that the connection can be used again.
@@ -22,6 +22,8 @@ const SHOWN: usize = 500;
 /// A sink that can be sent to.
 pub struct Sink {
     pub options: SinkOptions,
+    /// What the `ca` file held.
+    ca: Option<Vec<u8>>,
     way: Way,
 }
 
@@ -50,6 +52,7 @@ pub(super) struct Failure {
 impl Sink {
     /// Checks the options and makes the client; sends nothing.
     pub fn new(options: SinkOptions) -> Result<Self, DeliveryError> {
+        let ca = tls::read_ca(&options)?;
         let way = match &options.kind {
             SinkKind::Jsonl { .. } => Way::File,
             SinkKind::Webhook { url, secret, timeout } => {
@@ -75,13 +78,21 @@ impl Sink {
                 if loopback {
                     client = client.no_proxy();
                 }
+                if let Some(pem) = &ca {
+                    client = client.tls_certs_only(tls::certificates(pem, &options)?);
+                }
                 let client = client
                     .build()
                     .map_err(|source| DeliveryError::Client { sink: sink(), source })?;
                 Way::Webhook { client, url, key: Box::new(key) }
             }
         };
-        Ok(Self { options, way })
+        Ok(Self { options, ca, way })
+    }
+
+    /// Whether the other would do the very same.
+    pub(super) fn is_like(&self, other: &Sink) -> bool {
+        self.options == other.options && self.ca == other.ca
     }
 
     /// One attempt.
@@ -126,7 +137,7 @@ impl Sink {
     }
 }
 
-fn failure(outcome: Outcome, status: Option<u16>, why: String) -> Failure {
+pub(super) fn failure(outcome: Outcome, status: Option<u16>, why: String) -> Failure {
     Failure { outcome, status, why, retry_after: None, said: String::new() }
 }
 
@@ -172,10 +183,10 @@ async fn post(
     let mut answer = match answer {
         Ok(answer) => answer,
         Err(error) => {
-            let why = if error.is_timeout() {
-                "no answer in time".to_owned()
-            } else {
-                format!("no answer: {}", innermost(&error.without_url()))
+            let why = match tls::trouble(&error) {
+                _ if error.is_timeout() => "no answer in time".to_owned(),
+                Some(trouble) => format!("TLS: {trouble}"),
+                None => format!("no answer: {}", innermost(&error.without_url())),
             };
             return Err(failure(Outcome::Unreachable, None, why));
         }

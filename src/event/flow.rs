@@ -28,6 +28,16 @@ pub enum Unscored {
     NothingToScore,
 }
 
+/// How a message is put, beside what it says: read from its words together with the model's input.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manner {
+    /// Equal for messages that differ only in digits, signs, emoji, repeated words, case, accents or stretching; 0 where
+    /// no word is left.
+    pub alike: u64,
+    /// It laughs.
+    pub laughs: bool,
+}
+
 /// A picture of a look, by digest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LookFrame {
@@ -126,6 +136,9 @@ pub enum Fuel {
         plain: Option<Scores>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         unscored: Option<Unscored>,
+        /// As the scorer read it; where it is missing the channel reads the words itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        manner: Option<Manner>,
     },
     Look {
         look: LookScores,

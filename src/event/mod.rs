@@ -12,8 +12,8 @@ mod time;
 mod wire;
 
 pub use flow::{
-    Admitted, Consumed, Decision, DecisionKind, Fuel, LookFrame, LookScores, SampleRequest, Stamp,
-    Unscored,
+    Admitted, Consumed, Decision, DecisionKind, Fuel, LookFrame, LookScores, Manner, SampleRequest,
+    Stamp, Unscored,
 };
 pub use identity::{Keyer, User, UserKey};
 pub use level::{Level, Offence, Tense};

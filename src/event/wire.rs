@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
@@ -35,76 +37,143 @@ impl WireError {
     }
 }
 
+/// A string borrowed from the message where it holds no escapes. (`Option<Cow<str>>` would copy every time: serde
+/// borrows for a plain `Cow` field only.)
+struct Word<'a>(Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Word<'a> {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct Borrow;
+        impl<'de> Visitor<'de> for Borrow {
+            type Value = Word<'de>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Word<'de>, E> {
+                Ok(Word(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Word<'de>, E> {
+                Ok(Word(Cow::Owned(text.to_owned())))
+            }
+
+            fn visit_string<E>(self, text: String) -> Result<Word<'de>, E> {
+                Ok(Word(Cow::Owned(text)))
+            }
+        }
+        d.deserialize_str(Borrow)
+    }
+}
+
+impl std::ops::Deref for Word<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+/// An object with an id, or (from the journal) the key itself. Other fields of the object are passed over.
+enum Author<'a> {
+    Key(UserKey),
+    Person { id: Word<'a>, name: Option<Word<'a>> },
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Author<'a> {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = Author<'de>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+                f.write_str("a user")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Author<'de>, E> {
+                UserKey::parse(text).map(Author::Key).ok_or_else(|| E::custom("no user key"))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Author<'de>, A::Error> {
+                let person = RawUser::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(Author::Person { id: person.id, name: person.name })
+            }
+        }
+        d.deserialize_any(Either)
+    }
+}
+
 #[derive(Deserialize)]
 struct Raw<'a> {
     #[serde(borrow, rename = "type")]
-    kind: Cow<'a, str>,
+    kind: Word<'a>,
     #[serde(borrow, default)]
-    id: Option<Cow<'a, str>>,
+    id: Option<Word<'a>>,
     #[serde(borrow, default)]
-    at: Option<Cow<'a, str>>,
+    at: Option<Word<'a>>,
     #[serde(borrow, default)]
-    channel: Option<Cow<'a, str>>,
+    channel: Option<Word<'a>>,
     #[serde(borrow, default)]
-    user: Option<&'a RawValue>,
+    user: Option<Author<'a>>,
     #[serde(borrow, default)]
-    text: Option<Cow<'a, str>>,
+    text: Option<Word<'a>>,
     #[serde(borrow, default)]
     amount: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    source: Option<Cow<'a, str>>,
+    source: Option<Word<'a>>,
     #[serde(borrow, default)]
     reward: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    media: Option<Cow<'a, str>>,
+    media: Option<Word<'a>>,
     #[serde(default)]
     look: Option<LookRef>,
     #[serde(borrow, default)]
-    data: Option<Cow<'a, str>>,
+    data: Option<Word<'a>>,
     #[serde(borrow, default)]
     notifier: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    url: Option<Cow<'a, str>>,
+    url: Option<Word<'a>>,
     #[serde(borrow, default)]
-    scope: Option<Cow<'a, str>>,
+    scope: Option<Word<'a>>,
     #[serde(borrow, default)]
-    action: Option<Cow<'a, str>>,
+    action: Option<Word<'a>>,
     #[serde(borrow, default)]
-    target: Option<Cow<'a, str>>,
+    target: Option<Word<'a>>,
     #[serde(default)]
     until: Option<Timestamp>,
     #[serde(borrow, default)]
-    reason: Option<Cow<'a, str>>,
+    reason: Option<Word<'a>>,
     #[serde(default)]
     from: Option<Timestamp>,
     #[serde(default)]
     to: Option<Timestamp>,
     #[serde(borrow, default)]
-    value: Option<Cow<'a, str>>,
+    value: Option<Word<'a>>,
 }
 
 #[derive(Deserialize)]
 struct RawUser<'a> {
     #[serde(borrow)]
-    id: Cow<'a, str>,
+    id: Word<'a>,
     #[serde(borrow, default)]
-    name: Option<Cow<'a, str>>,
+    name: Option<Word<'a>>,
 }
 
 #[derive(Deserialize)]
 struct RawReward<'a> {
     #[serde(borrow, default)]
-    title: Option<Cow<'a, str>>,
+    title: Option<Word<'a>>,
     #[serde(default)]
     cost: u64,
     #[serde(borrow, default)]
-    unit: Option<Cow<'a, str>>,
+    unit: Option<Word<'a>>,
 }
 
 /// Reads one JSON message. Errors name the field; nothing in them is taken from the message's words.
 pub fn decode(text: &str, keyer: &Keyer) -> Result<FeedItem, WireError> {
     let raw: Raw = serde_json::from_str(text).map_err(json_error)?;
-    if raw.kind == "stream" {
+    if &*raw.kind == "stream" {
         // Rare, with fields of its own: read a second time into its own type.
         let info: StreamInfo = serde_json::from_str(text).map_err(json_error)?;
         return build(raw, Extra::Stream(Box::new(info)), keyer);
@@ -127,7 +196,7 @@ pub fn decode_binary_frame(message: &Bytes, keyer: &Keyer) -> Result<FeedItem, W
     let end = length.checked_add(4).filter(|end| *end < message.len());
     let end = end.ok_or(WireError::Field("header length"))?;
     let raw: Raw = serde_json::from_slice(&message[4..end]).map_err(json_error)?;
-    if raw.kind != "frame" {
+    if &*raw.kind != "frame" {
         return Err(WireError::UnknownType);
     }
     build(raw, Extra::Picture(message.slice(end..)), keyer)
@@ -146,7 +215,7 @@ fn json_error(error: serde_json::Error) -> WireError {
 fn build(raw: Raw, extra: Extra, keyer: &Keyer) -> Result<FeedItem, WireError> {
     match &*raw.kind {
         "cursor" => {
-            return Ok(FeedItem::Cursor(raw.value.ok_or(WireError::Field("value"))?.into()));
+            return Ok(FeedItem::Cursor((*raw.value.ok_or(WireError::Field("value"))?).into()));
         }
         "gap" => {
             let from = raw.from.ok_or(WireError::Field("from"))?;
@@ -160,9 +229,8 @@ fn build(raw: Raw, extra: Extra, keyer: &Keyer) -> Result<FeedItem, WireError> {
     let id = filled(&raw.id, "id")?.into();
     let at = Timestamp::parse(filled(&raw.at, "at")?).ok_or(WireError::Field("at"))?;
     let channel = ChannelId::new(filled(&raw.channel, "channel")?);
-    let user =
-        raw.user.map(|user| read_user(user, channel.platform(), keyer)).transpose()?.flatten();
-    let words = |raw: &Option<Cow<str>>| raw.as_deref().unwrap_or_default().into();
+    let user = raw.user.map(|user| author(user, channel.platform(), keyer));
+    let words = |raw: &Option<Word>| raw.as_deref().unwrap_or_default().into();
     let body = match &*raw.kind {
         "chat" => Body::Chat { text: raw.text.as_deref().ok_or(WireError::Field("text"))?.into() },
         "donation" => Body::Donation {
@@ -201,9 +269,9 @@ fn build(raw: Raw, extra: Extra, keyer: &Keyer) -> Result<FeedItem, WireError> {
             _ => return Err(WireError::Field("state")),
         },
         "notice" => Body::Notice(Box::new(Notice {
-            notifier: raw
-                .notifier
-                .and_then(|n| serde_json::from_str::<RawUser>(n.get()).ok().map(|n| n.id.into())),
+            notifier: raw.notifier.and_then(|n| {
+                serde_json::from_str::<RawUser>(n.get()).ok().map(|n| (*n.id).into())
+            }),
             text: filled(&raw.text, "text")?.into(),
             url: raw.url.as_deref().map(Into::into),
         })),
@@ -218,22 +286,18 @@ fn build(raw: Raw, extra: Extra, keyer: &Keyer) -> Result<FeedItem, WireError> {
     Ok(FeedItem::Event(Event { id, at, channel, user, body }))
 }
 
-fn filled<'a>(field: &'a Option<Cow<'_, str>>, name: &'static str) -> Result<&'a str, WireError> {
+fn filled<'a>(field: &'a Option<Word>, name: &'static str) -> Result<&'a str, WireError> {
     field.as_deref().filter(|text| !text.is_empty()).ok_or(WireError::Field(name))
 }
 
-/// An object with an id, or (from the journal) the key itself.
-fn read_user(raw: &RawValue, platform: &str, keyer: &Keyer) -> Result<Option<User>, WireError> {
-    if raw.get().starts_with('"') {
-        let key: UserKey = serde_json::from_str(raw.get()).map_err(|_| WireError::Field("user"))?;
-        return Ok(Some(User { key, id: "".into(), name: None }));
+fn author(raw: Author, platform: &str, keyer: &Keyer) -> User {
+    match raw {
+        Author::Key(key) => User { key, id: "".into(), name: None },
+        Author::Person { id, name } => {
+            let key = keyer.key(platform, &id);
+            User { key, id: (*id).into(), name: name.map(|name| (*name).into()) }
+        }
     }
-    if raw.get() == "null" {
-        return Ok(None);
-    }
-    let user: RawUser = serde_json::from_str(raw.get()).map_err(|_| WireError::Field("user"))?;
-    let key = keyer.key(platform, &user.id);
-    Ok(Some(User { key, id: user.id.into(), name: user.name.map(Into::into) }))
 }
 
 /// Lenient: what cannot be read becomes an amount that is not known, and never costs the event.
@@ -316,7 +380,7 @@ impl Event {
     pub fn from_journal(value: &Value) -> Result<Event, WireError> {
         let text = value.to_string();
         let mut raw: Raw = serde_json::from_str(&text).map_err(json_error)?;
-        let digest = (raw.kind == "frame")
+        let digest = (&*raw.kind == "frame")
             .then(|| value["digest"].as_str().and_then(Digest::parse))
             .flatten();
         let extra = match &*raw.kind {

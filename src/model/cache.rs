@@ -1,6 +1,6 @@
 //! Scores of texts that were scored lately. A score depends on its own input alone, so what is remembered is exactly
-//! what the model would give: the key is all that a text model reads, the normalised text, the setting and whether it
-//! is paid.
+//! what the model would give: the key is all that a text model reads (the normalised text, the setting and whether it is
+//! paid) and whether it laughs, which the text's own letters tell.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::num::NonZeroUsize;
@@ -16,7 +16,7 @@ use super::text;
 pub struct Reading {
     /// Under which its scores are remembered; never 0.
     pub key: u64,
-    /// Equal for messages that say nearly the same ([`text::alike_key`]); 0: like no other.
+    /// Equal for messages that say nearly the same ([`crate::event::Manner`]); 0: like no other.
     pub alike: u64,
     /// Its scores, if they are remembered.
     pub scores: Option<MessageScores>,
@@ -38,9 +38,11 @@ impl ScoreCache {
 
     pub fn read(&self, message: &Message) -> Reading {
         let normalised = text::normalise(&message.text);
-        let key = self.hasher.hash_one((&normalised, message.paid, message.setting)).max(1);
+        let manner = text::manner_of(&normalised, &message.text);
+        let what = (&normalised, manner.laughs, message.paid, message.setting);
+        let key = self.hasher.hash_one(what).max(1);
         let scores = self.scores.lock().get(&key).copied();
-        Reading { key, alike: text::alike_key_of(&normalised), scores }
+        Reading { key, alike: manner.alike, scores }
     }
 
     /// What is remembered under each key, in order.
@@ -77,6 +79,7 @@ mod tests {
         let again = |text, paid, setting| cache.read(&message(text, paid, setting)).scores;
         assert_eq!(again("FRAPPE-LE !", false, Setting::Real), Some(scores), "normalised alike");
         assert_eq!(again("frappe-la !", false, Setting::Real), None);
+        assert_eq!(again("frappe-le ! LUL", false, Setting::Real), None);
         assert_eq!(again("Frappe-le !", true, Setting::Real), None);
         assert_eq!(again("Frappe-le !", false, Setting::Sport), None);
     }

@@ -9,7 +9,7 @@ use super::graph::{BATCH_SIZES, Graph, Input, filled};
 use super::image::{Eye, ImageError, Picture};
 use super::manifest::{Dim, Manifest, ModelError, ModelKind, ModelSpec, Preprocess, shown};
 use super::text;
-use crate::event::{ChatLabel, FrameLabel, Score, Scores, Setting};
+use crate::event::{ChatLabel, FrameLabel, Manner, Score, Scores, Setting};
 
 /// A message to score.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +24,8 @@ pub struct Message {
 pub struct MessageScores {
     pub own: Scores,
     pub plain: Option<Scores>,
+    /// None where no model read the words.
+    pub manner: Option<Manner>,
 }
 
 /// What a look's pictures gave. `used` says which pictures could be decoded, in order.
@@ -184,7 +186,8 @@ impl TextModel {
         let mut rows: Vec<Row> = Vec::with_capacity(messages.len() * 2);
         for (place, message) in messages.iter().enumerate() {
             let mut own = Vec::new();
-            text::features(&message.text, self.buckets, longest, &mut own);
+            let manner = text::features(&message.text, self.buckets, longest, &mut own);
+            out[place].manner = Some(manner);
             let length =
                 self.lengths.iter().position(|l| *l >= own.len()).unwrap_or(self.lengths.len() - 1);
             features.push(own);

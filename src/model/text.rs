@@ -9,6 +9,7 @@
 //! 5. Ids: word 1- and 2-grams, then character 3- to 5-grams of each word; FNV-1a, mixed; sorted, each once; 0 is padding. Words alone
 //!    have the ids below a third of `buckets`, so that they collide with each other only; all else has the ids above.
 
+use crate::event::Manner;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
@@ -35,8 +36,9 @@ pub fn normalise(text: &str) -> String {
 
 /// Fills `out` with the ids of the text's n-grams: each in `1..buckets`, none twice, at most `max`, words before characters.
 ///
-/// `out` is cleared first and stays empty where nothing is left of the text. `buckets` must be at least 6.
-pub fn features(text: &str, buckets: u32, max: usize, out: &mut Vec<i32>) {
+/// `out` is cleared first and stays empty where nothing is left of the text. `buckets` must be at least 6. Returns how the
+/// text is put, since it has been read anyway.
+pub fn features(text: &str, buckets: u32, max: usize, out: &mut Vec<i32>) -> Manner {
     out.clear();
     let buckets = buckets.max(6);
     let (words, grams) = (buckets / 3, buckets - buckets / 3);
@@ -44,9 +46,11 @@ pub fn features(text: &str, buckets: u32, max: usize, out: &mut Vec<i32>) {
         |token: &str| (1 + mix(fnv(fnv(FNV_OFFSET, b"w"), token.as_bytes())) % (words - 1)) as i32;
     let gram = |hash: u32| (words + mix(hash) % grams) as i32;
     let raw = max.saturating_mul(8);
+    let laughs = laughs(text);
     let text = normalise(text);
+    let manner = Manner { alike: alike_key(&text), laughs };
     if text.is_empty() {
-        return;
+        return manner;
     }
 
     let mut previous = "^";
@@ -101,18 +105,23 @@ pub fn features(text: &str, buckets: u32, max: usize, out: &mut Vec<i32>) {
         last = id;
     }
     out.truncate(kept);
+    manner
 }
 
-/// A key that is equal for messages that differ only in digits, signs, emoji, repeated words, case, accents or stretching.
-/// 0 where no word is left.
-pub fn alike_key(text: &str) -> u64 {
-    alike_key_of(&normalise(text))
+/// How a text is put: alike to others, laughing. [`features`] gives the same without reading the text again.
+pub fn manner(text: &str) -> Manner {
+    manner_of(&normalise(text), text)
 }
 
-/// [`alike_key`] of what [`normalise`] gave.
-pub fn alike_key_of(normalised: &str) -> u64 {
-    let mut words: Vec<&str> =
-        normalised.split(' ').filter(|t| t.chars().next().is_some_and(is_alpha)).collect();
+/// [`manner`] of a text whose normalised form is known.
+pub fn manner_of(normalised: &str, text: &str) -> Manner {
+    Manner { alike: alike_key(normalised), laughs: laughs(text) }
+}
+
+/// `text` is normalised.
+fn alike_key(text: &str) -> u64 {
+    let mut words: Vec<&str> = Vec::with_capacity(32);
+    words.extend(text.split(' ').filter(|t| t.chars().next().is_some_and(is_alpha)));
     words.sort_unstable();
     words.dedup();
     if words.is_empty() {
@@ -125,6 +134,22 @@ pub fn alike_key_of(normalised: &str) -> u64 {
         }
     }
     hash
+}
+
+/// Whether a message laughs: the common words and signs of laughter in French and English chats.
+fn laughs(text: &str) -> bool {
+    const SIGNS: [&str; 10] =
+        ["😂", "🤣", "💀", "😹", "😆", "LUL", "KEKW", "OMEGALUL", "LMAO", "MDR"];
+    const WORDS: [&str; 14] = [
+        "lol", "mdr", "ptdr", "xd", "lmao", "lmfao", "rofl", "haha", "hahaha", "ahah", "hihi",
+        "jpp", "kekw", "lul",
+    ];
+    // Every sign has one of these letters or is an emoji beyond the basic plane: one pass spares most texts ten searches.
+    let may = text.bytes().any(|byte| byte >= 0xF0 || matches!(byte, b'L' | b'K' | b'M'));
+    may && SIGNS.iter().any(|sign| text.contains(sign))
+        || text
+            .split(|c: char| !c.is_alphanumeric())
+            .any(|word| WORDS.iter().any(|laugh| word.eq_ignore_ascii_case(laugh)))
 }
 
 fn fnv(hash: u32, bytes: &[u8]) -> u32 {
@@ -580,6 +605,7 @@ mod tests {
 
     #[test]
     fn copies_with_small_changes_are_alike() {
+        let alike_key = |text: &str| manner(text).alike;
         let key = alike_key("Appelez la police il est mort");
         for text in [
             "APPELEZ la police il est mort!!! 😭",
@@ -590,5 +616,25 @@ mod tests {
         }
         assert_ne!(alike_key("appelez la police il dort"), key);
         assert_eq!((alike_key(""), alike_key("😭 42 !!")), (0, 0));
+    }
+
+    #[test]
+    fn laughter_is_heard_as_a_word_or_a_sign() {
+        let merry = [
+            "LOL",
+            "ah mdr!",
+            "xqcLUL",
+            "KEKWait",
+            "LMAOO",
+            "MDRR",
+            "trop 💀",
+            "😂😂",
+            "🤣",
+            "😹",
+            "😆",
+        ];
+        assert!(merry.iter().all(|text| laughs(text)));
+        let not = ["", "lola", "Mr Kim Loud", "é", "🔥", "jumps"];
+        assert!(!not.iter().any(|text| laughs(text)));
     }
 }

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::rule::{Holds, Rule};
+use crate::config::Levels;
 use crate::event::{Level, Offence, Signal, SignalKind, Signals, Tense, Timestamp};
 
 /// A rule's level is left this long after it last matched (contracts, "Levels and decisions").
@@ -20,30 +21,6 @@ pub struct Outputs {
     pub danger: f32,
     pub threat_to_life: f32,
     pub imminent: f32,
-}
-
-/// `[levels]` of the config: probabilities, 0..=1.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Thresholds {
-    pub watch: f32,
-    pub concern: f32,
-    pub imminent: f32,
-    pub danger: f32,
-    pub threat_to_life: f32,
-    pub hysteresis: f32,
-}
-
-impl Default for Thresholds {
-    fn default() -> Self {
-        Self {
-            watch: 0.25,
-            concern: 0.5,
-            imminent: 0.5,
-            danger: 0.8,
-            threat_to_life: 0.95,
-            hysteresis: 0.1,
-        }
-    }
 }
 
 /// What risk remembers of one channel.
@@ -95,7 +72,7 @@ pub struct Matches(pub Vec<usize>);
 /// Thresholds and rules of one config.
 #[derive(Clone, Debug, Default)]
 pub struct Judge {
-    pub thresholds: Thresholds,
+    pub levels: Levels,
     pub rules: Vec<Rule>,
     /// `[signals] offences`: which offence a signal's family and stem (`chat.threat`) gives rise to suspect.
     pub offences: Vec<(String, Offence)>,
@@ -144,18 +121,20 @@ impl Judge {
 
     fn model_level(&self, state: &mut State, outputs: Option<Outputs>, second_end: bool) -> Level {
         let Some(p) = outputs else { return Level::None };
-        let t = &self.thresholds;
+        let levels = &self.levels;
         let gates = [
-            (p.concern, t.watch, Level::Watch),
-            (p.concern, t.concern, Level::Concern),
-            (p.danger, t.danger, Level::Danger),
-            (p.threat_to_life, t.threat_to_life, Level::ThreatToLife),
+            (p.concern, levels.watch, Level::Watch),
+            (p.concern, levels.concern, Level::Concern),
+            (p.danger, levels.danger, Level::Danger),
+            (p.threat_to_life, levels.threat_to_life, Level::ThreatToLife),
         ];
+        let hysteresis = levels.hysteresis as f32;
         let mut level = Level::None;
         for (on, (p, threshold, gate)) in state.model.iter_mut().zip(gates) {
+            let threshold = threshold as f32;
             if p >= threshold {
                 *on = true;
-            } else if second_end && p < threshold - t.hysteresis {
+            } else if second_end && p < threshold - hysteresis {
                 *on = false;
             }
             if *on {
@@ -223,8 +202,8 @@ impl Judge {
         last_harm: Option<Timestamp>,
         at: Timestamp,
     ) -> Tense {
-        if level < Level::Danger && outputs.is_some_and(|p| p.imminent >= self.thresholds.imminent)
-        {
+        let imminent = self.levels.imminent as f32;
+        if level < Level::Danger && outputs.is_some_and(|p| p.imminent >= imminent) {
             Tense::Imminent
         } else if last_harm.is_some_and(|then| at.since(then) > PAST_MS) {
             Tense::Past

@@ -3,7 +3,7 @@
 mod judge;
 mod rule;
 
-pub use judge::{Assessment, Decider, Ground, Judge, Matches, Outputs, State, Thresholds};
+pub use judge::{Assessment, Decider, Ground, Judge, Matches, Outputs, State};
 pub use rule::{Holds, Rule, RuleError};
 
 use crate::event::Level;

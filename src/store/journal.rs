@@ -1,6 +1,6 @@
 //! The journal: what each channel consumed, in that order, as JSON lines in segments `<dir>/journal/<ms>-<seq>.jsonl`.
-//! A channel's state stands before its first entry in a segment, so that any suffix replays. In: entries on a bounded
-//! queue, written by a thread of its own. Out: the same entries, read back.
+//! A channel's state stands before its first entry in a segment, and the terms under which it was judged, so that any
+//! suffix replays. In: entries on a bounded queue, written by a thread of its own. Out: the same entries, read back.
 
 mod read;
 mod write;
@@ -12,30 +12,38 @@ use serde::{Deserialize, Serialize};
 use crate::event::{ChannelId, Consumed, Timestamp};
 
 pub use read::{Note, Reader};
-pub use write::{Journal, JournalOptions, JournalStats, Mark};
+pub use write::{Journal, JournalOptions, JournalStats, Mark, TermsTold};
 
-/// Version of the form; a reader refuses others.
-pub const VERSION: u32 = 1;
+/// Version of the form; a reader refuses later ones. 1 had no terms.
+pub const VERSION: u32 = 2;
 
 /// One line after a segment's header.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "c", rename_all = "snake_case")]
 pub enum Entry {
-    /// All that a channel remembers, before its first entry in a segment. The form is the channel's own.
-    State { channel: ChannelId, state: serde_json::Value },
+    /// What a config brings to the judgement, under its own digest; before anything that was judged by it.
+    Terms { digest: String, terms: serde_json::Value },
+    /// All that a channel remembers, before its first entry in a segment. The form is the channel's own. `terms`: the
+    /// digest of those that hold for it from here on; empty where none were told.
+    State {
+        channel: ChannelId,
+        state: serde_json::Value,
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        terms: String,
+    },
     /// What a channel consumed.
     Consumed(Consumed),
     /// What the escalation model said: `concern`, `danger`, `threat_to_life`, `imminent`.
     Escalation { channel: ChannelId, at: Timestamp, out: [f32; 4] },
-    /// From here on another config holds.
-    Config { digest: String },
+    /// From here on other terms hold for the channel: a reload.
+    Under { channel: ChannelId, terms: String },
 }
 
 /// A segment's first line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
     pub vigie_journal: u32,
-    /// `sha256:…` of the config.
+    /// `sha256:…` of the config when the segment was begun.
     pub config: String,
     /// Vigie's version.
     pub version: String,

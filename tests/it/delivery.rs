@@ -25,6 +25,11 @@ use vigie::store::{Commit, OutboxItem, Store};
 
 use crate::store::{AT, change};
 
+#[path = "delivery/reload.rs"]
+mod reload;
+#[path = "delivery/tls.rs"]
+mod tls;
+
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const SOURCE: &str = "https://vigie.test/instance";
 

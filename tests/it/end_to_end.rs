@@ -22,15 +22,15 @@ fn root() -> PathBuf {
 }
 
 /// A child process that tells what happens as JSON lines; killed when dropped.
-struct Peer {
+pub struct Peer {
     child: Child,
     _stdin: ChildStdin,
     lines: Receiver<Value>,
-    seen: Vec<Value>,
+    pub seen: Vec<Value>,
 }
 
 impl Peer {
-    fn start(script: &str, words: &[&str]) -> Option<Self> {
+    pub fn start(script: &str, words: &[&str]) -> Option<Self> {
         let Some(python) = std::env::var_os("VIGIE_TEST_PYTHON") else {
             eprintln!("SKIPPED: VIGIE_TEST_PYTHON is not set (make test sets it)");
             return None;
@@ -57,7 +57,7 @@ impl Peer {
     }
 
     /// The next line that `wanted` accepts; lines before it are kept in `seen`.
-    fn wait_for(&mut self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    pub fn wait_for(&mut self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let until = Instant::now() + Duration::from_secs(60);
         loop {
             let left = until.saturating_duration_since(Instant::now());
@@ -71,7 +71,7 @@ impl Peer {
         }
     }
 
-    fn port(&mut self) -> u16 {
+    pub fn port(&mut self) -> u16 {
         let line = self.wait_for("its port", |line| line["port"].is_u64());
         u16::try_from(line["port"].as_u64().expect("a number")).expect("a port")
     }

@@ -78,6 +78,7 @@ fn entry(thing: &Thing) -> Consumed {
         scores,
         plain: None,
         unscored: None,
+        manner: None,
     };
     let fuel = match &thing.what {
         What::Said { user, scores, eur } => {
@@ -140,7 +141,7 @@ fn live() -> Consumed {
     Consumed {
         channel,
         at,
-        fuel: Fuel::Event { event, stamp, scores, plain: None, unscored: None },
+        fuel: Fuel::Event { event, stamp, scores, plain: None, unscored: None, manner: None },
     }
 }
 

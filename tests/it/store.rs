@@ -16,7 +16,7 @@ use vigie::event::{
 };
 use vigie::evidence::EvidenceRow;
 use vigie::store::journal::{
-    Entry, Full, Journal, JournalError, JournalOptions, Mark, Note, Reader,
+    Entry, Full, Journal, JournalError, JournalOptions, Mark, Note, Reader, TermsTold,
 };
 use vigie::store::{AlertFilter, Checkpoint, Commit, FeedMark, Sample, Store, StoreError};
 
@@ -340,6 +340,7 @@ fn chat(n: u32) -> Consumed {
         scores,
         plain: None,
         unscored: None,
+        manner: None,
     };
     Consumed { channel: ChannelId::new("k:1"), at: AT, fuel }
 }
@@ -357,8 +358,8 @@ fn read(dir: &Path) -> (Vec<Entry>, Vec<Note>) {
 #[test]
 fn a_journal_gives_back_what_went_in_bit_for_bit_with_a_state_first_in_each_segment() {
     let dir = tempfile::tempdir().unwrap();
-    let options =
-        JournalOptions { segment_bytes: 2_000, config: "sha256:1".into(), ..Default::default() };
+    let terms = TermsTold { config: "sha256:1".into(), ..TermsTold::default() };
+    let options = JournalOptions { segment_bytes: 2_000, terms, ..Default::default() };
     let journal = Journal::open(dir.path(), options).unwrap();
     let (mut mark, mut expected) = (Mark::default(), Vec::new());
     for n in 0..60 {
@@ -440,7 +441,7 @@ fn a_torn_tail_is_dropped_and_named_but_a_broken_middle_is_an_error() {
 fn a_journal_of_another_version_is_refused_with_what_to_do() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("x.jsonl");
-    std::fs::write(&path, "{\"vigie_journal\":2,\"config\":\"\",\"version\":\"9.1.0\"}\n").unwrap();
+    std::fs::write(&path, "{\"vigie_journal\":3,\"config\":\"\",\"version\":\"9.1.0\"}\n").unwrap();
     let error = Reader::open(std::slice::from_ref(&path)).err().unwrap();
     assert!(
         error.to_string().contains("replay it with the version that wrote it (9.1.0)"),
@@ -493,4 +494,58 @@ fn old_segments_go_by_the_cap() {
     let Some(Entry::Consumed(last)) = entries.last() else { panic!() };
     let Fuel::Event { event, .. } = &last.fuel else { panic!() };
     assert_eq!(&*event.id, "499");
+}
+
+#[test]
+fn each_segment_tells_the_terms_and_where_they_change_for_a_channel() {
+    let dir = tempfile::tempdir().unwrap();
+    let told = |n: u32| TermsTold {
+        config: format!("sha256:c{n}"),
+        digest: format!("sha256:t{n}"),
+        terms: serde_json::json!({ "n": n }),
+    };
+    let options = JournalOptions { segment_bytes: 3_000, terms: told(1), ..Default::default() };
+    let old = Journal::open(dir.path(), options).unwrap();
+    let mut mark = Mark::default();
+    old.consumed(&mut mark, || serde_json::json!({}), chat(0));
+    let new = old.under(told(2));
+    // A shard that has not changed over yet still tells the old terms.
+    old.consumed(&mut mark, || serde_json::json!({}), chat(1));
+    for n in 2..30 {
+        new.consumed(&mut mark, || serde_json::json!({}), chat(n));
+        assert!(new.sync());
+    }
+    assert!(new.stats().segment > 1);
+    drop((old, new));
+    let mut paths: Vec<_> = std::fs::read_dir(dir.path().join("journal"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    paths.sort();
+    for (number, path) in paths.iter().enumerate() {
+        let mut reader = Reader::open(std::slice::from_ref(path)).unwrap();
+        let entries: Vec<Entry> = reader.by_ref().collect::<Result<_, _>>().unwrap();
+        let header = reader.header().unwrap().config.clone();
+        assert_eq!(header, if number == 0 { "sha256:c1" } else { "sha256:c2" });
+        let (mut known, mut under, mut changes) = (Vec::new(), String::new(), 0);
+        for entry in entries {
+            match entry {
+                Entry::Terms { digest, .. } => known.push(digest),
+                Entry::State { terms, .. } => under = terms,
+                Entry::Under { terms, .. } => {
+                    under = terms;
+                    changes += 1;
+                }
+                Entry::Consumed(consumed) => {
+                    let Fuel::Event { event, .. } = &consumed.fuel else { panic!() };
+                    let n: i64 = event.id.parse().unwrap();
+                    let expected = if n < 2 { "sha256:t1" } else { "sha256:t2" };
+                    assert_eq!(under, expected, "entry {n}");
+                    assert!(known.contains(&under), "{path:?} tells what it names");
+                }
+                Entry::Escalation { .. } => {}
+            }
+        }
+        assert_eq!(changes, usize::from(number == 0));
+    }
 }

@@ -270,7 +270,7 @@ impl Builder<'_> {
             level: self.alert.level,
             tense: self.alert.tense,
             reasons: &reasons,
-            rule_reason: None,
+            rule_reason: self.facts.rule_reason.get(self.words.lang()).map(String::as_str),
             hours_live: self.facts.hours_live,
         })
     }

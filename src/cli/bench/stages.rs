@@ -16,7 +16,7 @@ use crate::event::{
     ChannelId, Consumed, Event, FeedItem, Fuel, Keyer, Rates, Scores, Signals, decode as read,
 };
 use crate::feed::{Dedupe, WINDOW};
-use crate::model::{Door, Escalation, Preprocess, Ready, text};
+use crate::model::{Door, Escalation, MessageScores, Preprocess, Ready, text};
 use crate::risk::State;
 
 const CHANNELS: usize = 1000;
@@ -50,13 +50,13 @@ impl Way {
     }
 
     /// One line all the way; whether it came through.
-    fn take(&mut self, line: &str, scores: &Scores) -> bool {
+    fn take(&mut self, line: &str, scored: &MessageScores) -> bool {
         let Ok(FeedItem::Event(event)) = read(line, &self.keyer) else { return false };
         if !self.dedupe.admit(0, &event) {
             return false;
         }
         self.door.admit(event, &mut self.ready);
-        for entry in self.ready.drain(..).filter_map(|ready| consumed(ready, scores)) {
+        for entry in self.ready.drain(..).filter_map(|ready| consumed(ready, scored)) {
             let known = self.channels.entry_ref(&entry.channel).or_default();
             std::hint::black_box(known.consume(&entry, LATE_MS));
         }
@@ -66,7 +66,7 @@ impl Way {
 
 impl Way {
     /// Dedupe, door and channel one after the other over the same events, once: where the time goes.
-    fn stages(&mut self, lines: &[String], scores: &[Scores]) -> [Duration; 3] {
+    fn stages(&mut self, lines: &[String], scored: &[MessageScores]) -> [Duration; 3] {
         let mut events: Vec<Event> = Vec::with_capacity(lines.len());
         events.extend(lines.iter().filter_map(|line| match read(line, &self.keyer) {
             Ok(FeedItem::Event(event)) => Some(event),
@@ -75,7 +75,7 @@ impl Way {
         let dedupe = spent(|| events.retain(|event| self.dedupe.admit(0, event)));
         let mut ready = Vec::with_capacity(events.len());
         let door = spent(|| events.into_iter().for_each(|e| self.door.admit(e, &mut ready)));
-        let entries = ready.into_iter().zip(scores);
+        let entries = ready.into_iter().zip(scored);
         let entries: Vec<Consumed> = entries.filter_map(|(r, s)| consumed(r, s)).collect();
         let channel = spent(|| {
             for entry in &entries {
@@ -88,15 +88,16 @@ impl Way {
 }
 
 /// What a channel is given of what came through the door.
-fn consumed(ready: Ready, scores: &Scores) -> Option<Consumed> {
+fn consumed(ready: Ready, scored: &MessageScores) -> Option<Consumed> {
     let Ready::Event { admitted, message } = ready else { return None };
     let (channel, at) = (admitted.event.channel.clone(), admitted.event.at);
     let fuel = Fuel::Event {
         event: admitted.event,
         stamp: admitted.stamp,
-        scores: *scores,
-        plain: message.filter(|message| message.setting.excuses()).map(|_| *scores),
+        scores: scored.own,
+        plain: message.filter(|message| message.setting.excuses()).map(|_| scored.own),
         unscored: None,
+        manner: scored.manner,
     };
     Some(Consumed { channel, at, fuel })
 }
@@ -137,12 +138,24 @@ pub fn decode(bench: &mut Bench) {
     let mut way = Way::new(bench);
     let mut dice = material::dice(5);
     let scores: Vec<Scores> = (0..EVENTS).map(|_| material::scores(&mut dice)).collect();
+    // What the inference threads give of each line: its scores and how it is put.
+    let scored = |lines: &[String]| -> Vec<MessageScores> {
+        let one = |(line, own): (&String, &Scores)| MessageScores {
+            own: *own,
+            plain: None,
+            manner: read(line, &Keyer::new(b"bench")).ok().and_then(|item| match item {
+                FeedItem::Event(event) => event.text().map(text::manner),
+                _ => None,
+            }),
+        };
+        lines.iter().zip(&scores).map(one).collect()
+    };
     // A full window of repeats, as on a day like any other.
     let mut first = 0;
     while first < WINDOW {
         let lines = material::lines(EVENTS, CHANNELS, first);
-        lines.iter().zip(&scores).for_each(|(line, scores)| {
-            way.take(line, scores);
+        lines.iter().zip(&scored(&lines)).for_each(|(line, scored)| {
+            way.take(line, scored);
         });
         first += EVENTS;
     }
@@ -151,6 +164,7 @@ pub fn decode(bench: &mut Bench) {
     let mut lost = 0;
     for _ in 0..ROUNDS {
         let lines = material::lines(EVENTS, CHANNELS, first);
+        let scored = scored(&lines);
         first += EVENTS;
         values.push(spent(|| {
             for line in &lines {
@@ -168,12 +182,13 @@ pub fn decode(bench: &mut Bench) {
             }
         }));
         all.push(spent(|| {
-            for (line, scores) in lines.iter().zip(&scores) {
-                lost += usize::from(!way.take(line, scores));
+            for (line, scored) in lines.iter().zip(&scored) {
+                lost += usize::from(!way.take(line, scored));
             }
         }));
     }
-    let stages = way.stages(&material::lines(EVENTS, CHANNELS, first), &scores);
+    let lines = material::lines(EVENTS, CHANNELS, first);
+    let stages = way.stages(&lines, &scored(&lines));
     let mut case = |what: &str, mine: &[Duration], beside: &[(&str, &[Duration])]| {
         let micros = micros(mine, EVENTS);
         let goal = (beside.len() > 1).then(|| Goal {
@@ -211,7 +226,8 @@ pub fn evaluate(bench: &mut Bench) -> Result<(), String> {
     let mut way = Way::new(bench);
     let mut dice = material::dice(6);
     for line in material::lines(CHANNELS * 30, CHANNELS, 0) {
-        way.take(&line, &material::heavy_scores(&mut dice));
+        let own = material::heavy_scores(&mut dice);
+        way.take(&line, &MessageScores { own, ..MessageScores::default() });
     }
     let now = material::START.plus_ms((CHANNELS * 30) as i64);
     let channels: Vec<&Channel> = way.channels.values().collect();

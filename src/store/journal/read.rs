@@ -90,7 +90,7 @@ impl Reader {
             Ok(header) => header,
             Err(_) => return Err(JournalError::NotAJournal { path }),
         };
-        if header.vigie_journal != VERSION {
+        if header.vigie_journal == 0 || header.vigie_journal > VERSION {
             return Err(JournalError::Version {
                 path,
                 found: header.vigie_journal,

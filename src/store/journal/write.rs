@@ -1,7 +1,7 @@
 //! The journal's writer: a thread behind a bounded queue. Segments overlap for a moment when one is begun: every
 //! entry carries the number of the segment that its channel had reached, so a channel's entries never change order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -21,6 +21,8 @@ use crate::evidence::wall_clock;
 const FLUSH: Duration = Duration::from_millis(200);
 /// Segments that may be open at once: the newest, and the one before it for entries already on their way.
 const OPEN: usize = 2;
+/// Terms that a new segment tells: those that hold, and those before.
+const TOLD: usize = 2;
 
 /// Bounds of the journal.
 #[derive(Clone, Debug)]
@@ -35,8 +37,8 @@ pub struct JournalOptions {
     pub keep: Duration,
     /// `[store] journal_cap`: beyond it the oldest segments are deleted.
     pub cap: u64,
-    /// Digest of the config, for the headers.
-    pub config: String,
+    /// What holds at first.
+    pub terms: TermsTold,
 }
 
 impl Default for JournalOptions {
@@ -47,14 +49,29 @@ impl Default for JournalOptions {
             segment_age: Duration::from_secs(3_600),
             keep: Duration::from_secs(86_400),
             cap: 8 << 30,
-            config: String::new(),
+            terms: TermsTold::default(),
         }
     }
 }
 
-/// How far a channel's entries have come; kept by the channel's shard, one a channel, `default()` at first.
+/// A config as the journal tells it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TermsTold {
+    /// Digest of the config, for the headers.
+    pub config: String,
+    /// Digest of `terms`; empty: none are told.
+    pub digest: String,
+    /// What the config brings to the judgement; the form is its reader's own.
+    pub terms: serde_json::Value,
+}
+
+/// How far a channel's entries have come, and under which terms; kept by the channel's shard, one a channel,
+/// `default()` at first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Mark(u64);
+pub struct Mark {
+    segment: u64,
+    terms: u64,
+}
 
 /// Counts since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,6 +88,7 @@ pub struct JournalStats {
 
 enum Message {
     Entry(u64, Entry),
+    Terms(TermsTold),
     Sync(SyncSender<bool>),
 }
 
@@ -82,12 +100,18 @@ struct Shared {
     bytes: AtomicU64,
     lost: AtomicU64,
     waiting: AtomicU64,
-    config: Mutex<String>,
+    /// How often terms were told.
+    terms: AtomicU64,
 }
 
-/// The writer's handle; cheap to clone. The last one dropped ends the thread once the queue is written.
+/// The writer's handle; cheap to clone. The last one dropped ends the thread once the queue is written. What it records
+/// is told as judged under the terms that it was made with.
 #[derive(Clone)]
-pub struct Journal(Arc<Handle>);
+pub struct Journal {
+    handle: Arc<Handle>,
+    terms: Arc<str>,
+    number: u64,
+}
 
 struct Handle {
     shared: Arc<Shared>,
@@ -102,16 +126,19 @@ impl Journal {
         fs::create_dir_all(&dir)
             .map_err(|source| JournalError::Io { path: dir.clone(), source })?;
         let shared = Arc::new(Shared::default());
-        *shared.config.lock() = options.config.clone();
+        let terms: Arc<str> = options.terms.digest.as_str().into();
         let (sender, receiver) = sync_channel(options.queue.max(1));
-        let mut writer = Writer { dir, options, shared: shared.clone(), open: BTreeMap::new() };
+        let told = VecDeque::from([options.terms.clone()]);
+        let mut writer =
+            Writer { dir, options, shared: shared.clone(), open: BTreeMap::new(), told };
         writer.begin_segment()?;
         let thread = std::thread::Builder::new()
             .name("journal".into())
             .spawn(move || writer.run(&receiver))
             .map_err(|source| JournalError::Io { path: PathBuf::from("thread"), source })?;
         let thread = Mutex::new(Some(thread));
-        Ok(Self(Arc::new(Handle { shared, sender: Some(sender), thread })))
+        let handle = Arc::new(Handle { shared, sender: Some(sender), thread });
+        Ok(Self { handle, terms, number: 0 })
     }
 
     /// Records what a channel consumed, waiting while the queue is full: for shard threads. `state` is asked only
@@ -122,10 +149,10 @@ impl Journal {
         state: impl FnOnce() -> serde_json::Value,
         entry: Consumed,
     ) {
-        if let Some(message) = self.state_if_new(mark, &entry.channel, state) {
+        if let Some(message) = self.before(mark, &entry.channel, state) {
             self.send(message);
         }
-        self.send(Message::Entry(mark.0, Entry::Consumed(entry)));
+        self.send(Message::Entry(mark.segment, Entry::Consumed(entry)));
     }
 
     /// [`Journal::consumed`] that never waits. If the queue is full nothing of the entry is recorded.
@@ -136,27 +163,29 @@ impl Journal {
         entry: Consumed,
     ) -> Result<(), Full> {
         let before = *mark;
-        if let Some(message) = self.state_if_new(mark, &entry.channel, state)
+        if let Some(message) = self.before(mark, &entry.channel, state)
             && let Err(full) = self.try_send(message)
         {
             *mark = before;
             return Err(full);
         }
-        self.try_send(Message::Entry(mark.0, Entry::Consumed(entry)))
+        self.try_send(Message::Entry(mark.segment, Entry::Consumed(entry)))
     }
 
     /// Records what the escalation model said of a channel that has consumed something, waiting while the queue is
     /// full.
     pub fn escalation(&self, mark: Mark, channel: &ChannelId, at: Timestamp, out: [f32; 4]) {
         let entry = Entry::Escalation { channel: channel.clone(), at, out };
-        self.send(Message::Entry(mark.0, entry));
+        self.send(Message::Entry(mark.segment, entry));
     }
 
-    /// From here on another config holds; also told by the headers of later segments. Waits while the queue is full.
-    pub fn config(&self, digest: &str) {
-        *self.0.shared.config.lock() = digest.to_owned();
-        let segment = self.0.shared.segment.load(Ordering::Acquire);
-        self.send(Message::Entry(segment, Entry::Config { digest: digest.to_owned() }));
+    /// A handle for what is judged under other terms. Handles made before go on telling theirs, until the one after
+    /// this is made: so each channel may change between any two of its entries. Waits while the queue is full.
+    pub fn under(&self, told: TermsTold) -> Self {
+        let terms = told.digest.as_str().into();
+        let number = self.handle.shared.terms.fetch_add(1, Ordering::AcqRel) + 1;
+        self.send(Message::Terms(told));
+        Self { handle: self.handle.clone(), terms, number }
     }
 
     /// Waits until all that was recorded before is on disk (synced), for a checkpoint. False if it could not be
@@ -168,7 +197,7 @@ impl Journal {
     }
 
     pub fn stats(&self) -> JournalStats {
-        let shared = &self.0.shared;
+        let shared = &self.handle.shared;
         JournalStats {
             entries: shared.entries.load(Ordering::Relaxed),
             bytes: shared.bytes.load(Ordering::Relaxed),
@@ -178,36 +207,42 @@ impl Journal {
         }
     }
 
-    fn state_if_new(
+    /// What must stand before a channel's next entry: its state in a new segment, or a word of other terms.
+    fn before(
         &self,
         mark: &mut Mark,
         channel: &ChannelId,
         state: impl FnOnce() -> serde_json::Value,
     ) -> Option<Message> {
-        let segment = self.0.shared.segment.load(Ordering::Acquire);
-        if mark.0 == segment {
+        let segment = self.handle.shared.segment.load(Ordering::Acquire);
+        let (channel, terms) = (|| channel.clone(), || self.terms.to_string());
+        let entry = if mark.segment != segment {
+            Entry::State { channel: channel(), state: state(), terms: terms() }
+        } else if mark.terms != self.number {
+            Entry::Under { channel: channel(), terms: terms() }
+        } else {
             return None;
-        }
-        mark.0 = segment;
-        Some(Message::Entry(segment, Entry::State { channel: channel.clone(), state: state() }))
+        };
+        *mark = Mark { segment, terms: self.number };
+        Some(Message::Entry(segment, entry))
     }
 
     fn send(&self, message: Message) {
-        let Some(sender) = &self.0.sender else { return };
-        self.0.shared.waiting.fetch_add(1, Ordering::Relaxed);
+        let Some(sender) = &self.handle.sender else { return };
+        self.handle.shared.waiting.fetch_add(1, Ordering::Relaxed);
         if sender.send(message).is_err() {
-            self.0.shared.waiting.fetch_sub(1, Ordering::Relaxed);
-            self.0.shared.lost.fetch_add(1, Ordering::Relaxed);
+            self.handle.shared.waiting.fetch_sub(1, Ordering::Relaxed);
+            self.handle.shared.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     fn try_send(&self, message: Message) -> Result<(), Full> {
-        let Some(sender) = &self.0.sender else { return Err(Full) };
-        self.0.shared.waiting.fetch_add(1, Ordering::Relaxed);
+        let Some(sender) = &self.handle.sender else { return Err(Full) };
+        self.handle.shared.waiting.fetch_add(1, Ordering::Relaxed);
         sender.try_send(message).map_err(|error| {
-            self.0.shared.waiting.fetch_sub(1, Ordering::Relaxed);
+            self.handle.shared.waiting.fetch_sub(1, Ordering::Relaxed);
             if let TrySendError::Disconnected(_) = error {
-                self.0.shared.lost.fetch_add(1, Ordering::Relaxed);
+                self.handle.shared.lost.fetch_add(1, Ordering::Relaxed);
             }
             Full
         })
@@ -229,6 +264,8 @@ struct Writer {
     options: JournalOptions,
     shared: Arc<Shared>,
     open: BTreeMap<u64, Segment>,
+    /// The terms that hold and those before, which some shard may still judge by: each segment tells both.
+    told: VecDeque<TermsTold>,
 }
 
 struct Segment {
@@ -252,6 +289,12 @@ impl Writer {
                         self.lose(&error);
                     }
                     flush_at.get_or_insert_with(|| Instant::now() + FLUSH);
+                }
+                Ok(Message::Terms(told)) => {
+                    self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
+                    if let Err(error) = self.terms(told) {
+                        self.lose(&error);
+                    }
                 }
                 Ok(Message::Sync(done)) => {
                     self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
@@ -309,6 +352,16 @@ impl Writer {
         Ok(())
     }
 
+    fn terms(&mut self, told: TermsTold) -> std::io::Result<()> {
+        let entry = Entry::Terms { digest: told.digest.clone(), terms: told.terms.clone() };
+        while self.told.len() >= TOLD {
+            self.told.pop_front();
+        }
+        self.told.push_back(told);
+        let open: Vec<u64> = self.open.keys().copied().collect();
+        open.into_iter().try_for_each(|segment| self.append(segment, &entry))
+    }
+
     fn flush(&mut self) -> std::io::Result<()> {
         self.open.values_mut().try_for_each(|segment| segment.file.flush())
     }
@@ -329,11 +382,18 @@ impl Writer {
         let mut file = BufWriter::with_capacity(256 << 10, file);
         let header = Header {
             vigie_journal: VERSION,
-            config: self.shared.config.lock().clone(),
+            config: self.told.back().map(|told| told.config.clone()).unwrap_or_default(),
             version: env!("CARGO_PKG_VERSION").into(),
         };
         let mut line = serde_json::to_vec(&header).map_err(|error| io(error.into()))?;
         line.push(b'\n');
+        for TermsTold { digest, terms, .. } in
+            self.told.iter().filter(|told| !told.digest.is_empty())
+        {
+            let entry = Entry::Terms { digest: digest.clone(), terms: terms.clone() };
+            serde_json::to_writer(&mut line, &entry).map_err(|error| io(error.into()))?;
+            line.push(b'\n');
+        }
         file.write_all(&line).and_then(|()| file.flush()).map_err(io)?;
         let bytes = line.len() as u64;
         self.open.insert(number, Segment { path, file, bytes, begun: Instant::now() });

@@ -291,6 +291,7 @@ impl Fake {
             notices: 2,
             days_with_acts: 11,
             measures: vec!["2024-12-16 suspend, 2024-12-20 reinstate".into()],
+            rule_reason: Default::default(),
             incident: 3,
         };
         let row = |id: &str, name: &str, title: &str, category: &str, level, viewers| ChannelRow {

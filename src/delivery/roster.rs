@@ -1,0 +1,248 @@
+//! The running sinks, one task each. They may be added, changed and taken away while the others go on.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use parking_lot::Mutex;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::worker::{Shared, Worker};
+use super::{
+    DeliveryError, DeliveryObserver, Outcome, Sink, SinkOptions, SinkState, TestAnswer, rows_for,
+};
+use crate::alert::{Change, OutboxRow};
+use crate::event::Timestamp;
+use crate::store::Store;
+
+/// A sink and its task.
+struct Running {
+    sink: Arc<Sink>,
+    shared: Arc<Shared>,
+    /// Ends this task alone.
+    cancel: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+/// Handle to the running sinks; cheap to clone. When the last is dropped, or one is stopped, all tasks end; what was
+/// not accepted waits in the store.
+#[derive(Clone)]
+pub struct Delivery(Arc<House>);
+
+struct House {
+    store: Store,
+    source: String,
+    observer: Arc<dyn DeliveryObserver>,
+    running: Mutex<Vec<Running>>,
+    /// Tasks of sinks that were taken away and may still be at their last attempt, by name.
+    leaving: Mutex<HashMap<String, JoinHandle<()>>>,
+    tasks: TaskTracker,
+    /// No new attempt is begun.
+    cancel: CancellationToken,
+    /// Attempts under way are broken off.
+    abort: CancellationToken,
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        self.cancel.cancel();
+        self.abort.cancel();
+    }
+}
+
+/// What a change of the sinks came to; names, each list in the new order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    pub added: Vec<String>,
+    pub changed: Vec<String>,
+    pub removed: Vec<String>,
+    pub unchanged: Vec<String>,
+}
+
+/// What became of a row that was sent past the outbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SentNow {
+    pub sink: String,
+    pub id: String,
+    pub accepted: bool,
+    /// What went wrong; empty if nothing did.
+    pub why: String,
+}
+
+impl Delivery {
+    /// Starts one task a sink. `source` is the CloudEvents source of this instance.
+    pub fn start(
+        store: &Store,
+        source: &str,
+        sinks: Vec<SinkOptions>,
+        observer: Arc<dyn DeliveryObserver>,
+    ) -> Result<Self, DeliveryError> {
+        let delivery = Self(Arc::new(House {
+            store: store.clone(),
+            source: source.to_owned(),
+            observer,
+            running: Mutex::default(),
+            leaving: Mutex::default(),
+            tasks: TaskTracker::new(),
+            cancel: CancellationToken::new(),
+            abort: CancellationToken::new(),
+        }));
+        delivery.apply(sinks)?;
+        Ok(delivery)
+    }
+
+    /// Makes the running sinks those of `sinks`, in that order. All are checked first: after an error nothing has
+    /// changed. A sink with the same options goes on undisturbed; one with others ends its attempt under way, then
+    /// goes on with the new ones. What waits for a sink that is gone stays in the store, and is sent should a sink of
+    /// that name come back.
+    pub fn apply(&self, sinks: Vec<SinkOptions>) -> Result<Applied, DeliveryError> {
+        let mut wanted: Vec<Sink> = Vec::new();
+        for options in sinks {
+            if wanted.iter().any(|other| other.options.name == options.name) {
+                return Err(DeliveryError::Twice(options.name));
+            }
+            wanted.push(Sink::new(options)?);
+        }
+        let mut applied = Applied::default();
+        let mut running = self.0.running.lock();
+        let mut leaving = self.0.leaving.lock();
+        leaving.retain(|_, task| !task.is_finished());
+        let mut before: HashMap<String, Running> =
+            running.drain(..).map(|one| (one.sink.options.name.clone(), one)).collect();
+        for sink in wanted {
+            let name = sink.options.name.clone();
+            let old = match before.remove(&name) {
+                Some(one) if one.sink.is_like(&sink) => {
+                    running.push(one);
+                    applied.unchanged.push(name);
+                    continue;
+                }
+                Some(one) => {
+                    one.cancel.cancel();
+                    applied.changed.push(name.clone());
+                    Some(one.task)
+                }
+                None => {
+                    applied.added.push(name.clone());
+                    leaving.remove(&name)
+                }
+            };
+            self.0.observer.added(&name);
+            running.push(self.spawn(sink, old));
+        }
+        for (name, one) in before {
+            one.cancel.cancel();
+            self.0.observer.removed(&name);
+            applied.removed.push(name.clone());
+            leaving.insert(name, one.task);
+        }
+        applied.removed.sort();
+        Ok(applied)
+    }
+
+    /// Starts a sink's task, once the task that served it before has ended.
+    fn spawn(&self, sink: Sink, old: Option<JoinHandle<()>>) -> Running {
+        let house = &self.0;
+        let (sink, shared) = (Arc::new(sink), Arc::new(Shared::new()));
+        let cancel = house.cancel.child_token();
+        let worker = Worker::new(
+            house.store.clone(),
+            house.source.clone(),
+            sink.clone(),
+            shared.clone(),
+            house.observer.clone(),
+            cancel.clone(),
+        );
+        let abort = house.abort.clone();
+        let task = house.tasks.spawn(async move {
+            if let Some(old) = old {
+                // However it ended: it sends no more.
+                let _ = old.await;
+            }
+            tokio::select! { () = abort.cancelled() => {}, () = worker.run() => {} }
+        });
+        Running { sink, shared, cancel, task }
+    }
+
+    /// Something new was committed to the outbox.
+    pub fn wake(&self) {
+        self.0.running.lock().iter().for_each(|one| one.shared.wake.notify_one());
+    }
+
+    /// The outbox rows of a change for the sinks that are served now, to be committed with it.
+    pub fn rows(&self, change: &Change, received: Timestamp) -> Vec<OutboxRow> {
+        let running = self.0.running.lock();
+        rows_for(change, running.iter().map(|one| &one.sink.options), &self.0.source, received)
+    }
+
+    /// Sends rows past the outbox, for when the store cannot commit: one attempt each, all sinks at once, the rows of
+    /// a sink in their order, each attempt bounded by the sink's timeout. Ids are those that the outbox would use, so
+    /// that a row may be sent again, or committed later, and is dropped as a repeat. Rows of sinks that are not served
+    /// are told as not accepted.
+    pub async fn send_now(&self, rows: &[OutboxRow]) -> Vec<SentNow> {
+        let mut by_sink: Vec<(&str, Vec<&OutboxRow>)> = Vec::new();
+        for row in rows {
+            match by_sink.iter_mut().find(|(sink, _)| *sink == row.sink) {
+                Some((_, rows)) => rows.push(row),
+                None => by_sink.push((&row.sink, vec![row])),
+            }
+        }
+        let each = by_sink.into_iter().map(async |(name, rows)| {
+            let sink = self.sink(name);
+            let mut out = Vec::new();
+            for row in rows {
+                let why = match &sink {
+                    Some(sink) => sink.send(&row.id, &row.body).await.err(),
+                    None => Some(super::sink::failure(
+                        Outcome::Unreachable,
+                        None,
+                        "there is no such sink".into(),
+                    )),
+                };
+                let outcome = why.as_ref().map_or(Outcome::Accepted, |failure| failure.outcome);
+                self.0.observer.attempt(name, outcome);
+                out.push(SentNow {
+                    sink: name.to_owned(),
+                    id: row.id.clone(),
+                    accepted: why.is_none(),
+                    why: why.map(|failure| failure.why).unwrap_or_default(),
+                });
+            }
+            out
+        });
+        join_all(each).await.into_iter().flatten().collect()
+    }
+
+    /// How each sink fares, in the config's order.
+    pub fn states(&self) -> Vec<(String, SinkState)> {
+        let running = self.0.running.lock();
+        running
+            .iter()
+            .map(|one| (one.sink.options.name.clone(), one.shared.state.lock().clone()))
+            .collect()
+    }
+
+    /// Sends a marked test alert past the outbox, once, and tells the answer.
+    pub async fn test(&self, name: &str) -> Result<TestAnswer, DeliveryError> {
+        let sink = self.sink(name).ok_or_else(|| DeliveryError::Unknown(name.to_owned()))?;
+        Ok(sink.test(&self.0.source).await)
+    }
+
+    fn sink(&self, name: &str) -> Option<Arc<Sink>> {
+        let running = self.0.running.lock();
+        running.iter().find(|one| one.sink.options.name == name).map(|one| one.sink.clone())
+    }
+
+    /// Ends the tasks: attempts under way may finish until `deadline` has passed.
+    pub async fn stop(&self, deadline: Duration) {
+        self.0.cancel.cancel();
+        self.0.tasks.close();
+        if tokio::time::timeout(deadline, self.0.tasks.wait()).await.is_err() {
+            self.0.abort.cancel();
+            self.0.tasks.wait().await;
+        }
+    }
+}
