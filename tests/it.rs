@@ -28,6 +28,8 @@ mod long;
 mod models;
 #[path = "it/monitoring.rs"]
 mod monitoring;
+#[path = "it/overload.rs"]
+mod overload;
 #[path = "it/peers.rs"]
 mod peers;
 #[path = "it/replay.rs"]

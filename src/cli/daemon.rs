@@ -281,6 +281,12 @@ impl Daemon {
             health: health.clone(),
             observer,
             states: config.feeds.iter().map(|_| FeedState::default()).collect(),
+            queues: [
+                metrics.queue("chat", config.limits.chat_queue),
+                metrics.queue("look", config.limits.look_queue),
+                metrics.queue("shard", config.limits.shard_queue.max(64)),
+                metrics.queue("backlog", config.limits.backlog),
+            ],
             paid: PaidCount::new(config.limits.paid_per_second),
             backlog: backlog.clone(),
             cursors: checkpoint

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use lru::LruCache;
+use prometheus::IntGauge;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -62,6 +63,8 @@ pub struct Gate {
     pub states: Vec<FeedState>,
     /// Events and looks that wait in the shards; they take away from it.
     pub backlog: Arc<AtomicUsize>,
+    /// Gauges of the queues: chat, looks, shard, backlog.
+    pub queues: [IntGauge; 4],
     /// Paid messages of this second, by channel.
     pub paid: PaidCount,
     pub cursors: std::collections::BTreeMap<String, String>,
@@ -346,6 +349,7 @@ impl Gate {
                 self.tell(ToShard::Tick { feed, now }).await;
             }
         }
+        self.depths();
         let mut out = Vec::new();
         for feed in 0..self.states.len() as u16 {
             if self.intake.clock(feed) == FeedClock::Live {
@@ -356,6 +360,16 @@ impl Gate {
             }
         }
         self.flush_identities().await;
+    }
+
+    /// Tells how full the queues are.
+    fn depths(&self) {
+        let (chat, looks) = self.inference.depth();
+        let backlog = self.backlog.load(Ordering::Relaxed);
+        let shard = self.shard.max_capacity() - self.shard.capacity();
+        for (gauge, depth) in self.queues.iter().zip([chat, looks, shard, backlog]) {
+            gauge.set(i64::try_from(depth).unwrap_or(i64::MAX));
+        }
     }
 
     async fn flush_identities(&mut self) {

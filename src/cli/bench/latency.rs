@@ -69,7 +69,9 @@ async fn measure(
         relayed,
     );
     tail.missing = played.raising.len() - tail.n;
-    tail.notes.push(format!("{shed} messages shed; {}", stages(&before, &spent, &played)));
+    let mib = daemon.resident() >> 20;
+    let spent = stages(&before, &spent, &played);
+    tail.notes.push(format!("{shed} messages shed; {mib} MiB held; {spent}"));
     let met = tail.missing == 0 && shed == 0.0 && tail.p99 <= GOAL_MS;
     tail.goal = Some(Goal { what: format!("p99 of at most {GOAL_MS} ms"), met });
     Ok(tail)
