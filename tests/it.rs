@@ -8,6 +8,8 @@ mod cli;
 mod config;
 #[path = "it/console.rs"]
 mod console;
+#[path = "it/crash.rs"]
+mod crash;
 #[path = "it/delivery.rs"]
 mod delivery;
 #[path = "it/dossier.rs"]
@@ -28,6 +30,8 @@ mod long;
 mod models;
 #[path = "it/monitoring.rs"]
 mod monitoring;
+#[path = "it/ops.rs"]
+mod ops;
 #[path = "it/overload.rs"]
 mod overload;
 #[path = "it/peers.rs"]

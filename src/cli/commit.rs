@@ -3,6 +3,7 @@
 //! checkpoints behind what came before them. It retries until the store is back; nothing is dropped.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -15,7 +16,7 @@ use crate::delivery::Delivery;
 use crate::event::{ChannelId, Decision, Digest, Level, Timestamp, UserKey};
 use crate::evidence::{Evidence, EvidenceRow, Piece, Why};
 use crate::store::journal::Journal;
-use crate::store::{Checkpoint, Commit, Sample, Store};
+use crate::store::{ChannelState, Checkpoint, Commit, Sample, Store};
 use crate::telemetry::{Component, Health, Metrics, Status};
 
 /// Longest wait between two tries of a store that cannot commit.
@@ -38,7 +39,9 @@ pub enum ToCommitter {
     Identities(Vec<(UserKey, Vec<u8>)>),
     Part {
         barrier: Arc<Barrier>,
-        channels: Vec<(ChannelId, Vec<u8>)>,
+        /// Number of the checkpoint, from 1.
+        number: u64,
+        channels: Vec<ChannelState>,
     },
 }
 
@@ -47,21 +50,21 @@ pub struct Committer {
     pub store: Store,
     pub evidence: Arc<Evidence>,
     pub journal: Option<Journal>,
-    /// `[alerts] mode = "shadow"`: nothing is delivered.
-    pub shadow: bool,
     pub delivery: Delivery,
     pub live: broadcast::Sender<Live>,
     pub metrics: Metrics,
     pub health: Health,
     /// Told when a checkpoint is durable: feed and its cursor.
     pub saved: mpsc::Sender<(u16, Box<str>)>,
+    /// Number of the last checkpoint that is durable.
+    pub durable: Arc<AtomicU64>,
     pub shards: usize,
 }
 
 impl Committer {
     /// Runs until all senders are gone.
     pub async fn run(self, mut inbox: mpsc::Receiver<ToCommitter>) {
-        let mut parts: Vec<(ChannelId, Vec<u8>)> = Vec::new();
+        let mut parts: Vec<ChannelState> = Vec::new();
         let mut arrived = 0;
         self.count_open().await;
         while let Some(message) = inbox.recv().await {
@@ -81,11 +84,12 @@ impl Committer {
                 ToCommitter::Identities(sealed) => {
                     self.until_done("identities", || self.store.put_identities(&sealed)).await;
                 }
-                ToCommitter::Part { barrier, channels } => {
+                ToCommitter::Part { barrier, number, channels } => {
                     parts.extend(channels);
                     arrived += 1;
                     if arrived == self.shards {
                         self.checkpoint(&barrier, std::mem::take(&mut parts)).await;
+                        self.durable.store(number, Ordering::Release);
                         arrived = 0;
                     }
                 }
@@ -99,11 +103,12 @@ impl Committer {
         received: Timestamp,
         decided: Option<(Decision, Option<u32>, oneshot::Sender<Option<Change>>)>,
     ) {
+        self.until_done("alert", || async { self.store.step("change.taken") }).await;
         let received = if received.0 == 0 { clock() } else { received };
         let pieces = change.alert.evidence.iter().map(piece).collect();
         let why = Why::Cited { alert: change.alert.id };
         let rows = self.keep(change.alert.channel.clone(), change.alert.level, pieces, why).await;
-        let outbox = if self.shadow { Vec::new() } else { self.delivery.rows(&change, received) };
+        let outbox = self.delivery.rows(&change, received);
         if let Some((decision, uid, _)) = &decided {
             self.until_done("audit", || async {
                 self.store.append_decision(decision, *uid).await.map(|_| ())
@@ -124,6 +129,7 @@ impl Committer {
         // Nobody may be looking.
         let _ = self.live.send(live);
         self.count_open().await;
+        self.until_done("alert", || async { self.store.step("commit.told") }).await;
         if let Some((.., done)) = decided {
             // The asker may have gone; what was decided stands.
             let _ = done.send(Some(change));
@@ -173,18 +179,23 @@ impl Committer {
         }
     }
 
-    async fn checkpoint(&self, barrier: &Barrier, channels: Vec<(ChannelId, Vec<u8>)>) {
+    async fn checkpoint(&self, barrier: &Barrier, channels: Vec<ChannelState>) {
+        self.until_done("checkpoint", || async { self.store.step("checkpoint.taken") }).await;
         if let Some(journal) = self.journal.clone() {
             // Joined before the commit: the journal must not be behind a checkpoint.
             let _ = tokio::task::spawn_blocking(move || journal.sync()).await;
         }
         let checkpoint = Checkpoint {
             channels,
+            asleep: Vec::new(),
             removed: Vec::new(),
             feeds: barrier.feeds.iter().map(|(_, mark)| mark.clone()).collect(),
+            donations: barrier.donations.clone(),
             config: barrier.config.clone(),
         };
+        self.until_done("checkpoint", || async { self.store.step("checkpoint.synced") }).await;
         self.until_done("checkpoint", || self.store.save_checkpoint(&checkpoint)).await;
+        self.until_done("checkpoint", || async { self.store.step("checkpoint.after") }).await;
         for (feed, mark) in &barrier.feeds {
             if let Some(cursor) = &mark.cursor {
                 // The intake may be going down.

@@ -3,8 +3,8 @@
 //! and saved cursors back to the feeds.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use lru::LruCache;
@@ -29,8 +29,6 @@ use crate::model::{
 use crate::store::FeedMark;
 use crate::telemetry::{Component, Dropped, Health, Metrics, Status};
 
-/// How often a checkpoint is taken.
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(5);
 /// How often room is looked for where all that waits must be kept.
 const ROOM: Duration = Duration::from_millis(2);
 
@@ -67,7 +65,8 @@ pub struct Gate {
     pub queues: [IntGauge; 4],
     /// Paid messages of this second, by channel.
     pub paid: PaidCount,
-    pub cursors: std::collections::BTreeMap<String, String>,
+    /// The last checkpoint asked for; gone once it is saved.
+    pub under_way: Weak<Barrier>,
     pub seq: u64,
     pub out: Vec<Admission>,
 }
@@ -111,7 +110,8 @@ impl Gate {
         stop: CancellationToken,
     ) {
         let mut second = tokio::time::interval(Duration::from_secs(1));
-        let mut checkpoint = tokio::time::interval(CHECKPOINT_EVERY);
+        let mut checkpoint = tokio::time::interval(self.config.store.checkpoint.0);
+        checkpoint.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         checkpoint.tick().await;
         let mut dry = false;
         loop {
@@ -133,6 +133,9 @@ impl Gate {
                 () = stop.cancelled(), if dry => break,
             }
         }
+        while self.under_way.strong_count() > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         self.checkpoint().await;
         self.flush_identities().await;
         // Everything admitted is scored before the shard is told to stop.
@@ -148,6 +151,9 @@ impl Gate {
         match from.what {
             FeedEvent::Item(item) => self.item(from.feed, item, from.received).await,
             FeedEvent::Connected | FeedEvent::Recovered => {
+                if matches!(from.what, FeedEvent::Connected) {
+                    self.intake.dedupe.reconnected(from.feed);
+                }
                 self.health.set(Component::Feed(&name), Status::Up);
                 if let Some(state) = self.states.get_mut(place) {
                     state.connected = Some(Instant::now());
@@ -179,10 +185,8 @@ impl Gate {
             FeedItem::Event(event) => Some((event.kind(), event.at)),
             _ => None,
         };
-        if let (FeedItem::Cursor(cursor), Some(known)) =
-            (&item, self.config.feeds.get(usize::from(feed)))
-        {
-            self.cursors.insert(known.name.clone(), cursor.to_string());
+        if let FeedItem::Cursor(_) = &item {
+            self.observer.cursor(feed);
         }
         let mut out = std::mem::take(&mut self.out);
         let (sealer, sealed, fresh) = (&self.sealer, &mut self.sealed, &mut self.new_identities);
@@ -379,18 +383,32 @@ impl Gate {
         }
     }
 
+    /// Asks for a checkpoint, one at a time: a channel's state belongs to one only.
     async fn checkpoint(&mut self) {
+        if self.under_way.strong_count() > 0 {
+            return;
+        }
         let mut feeds = Vec::new();
+        let unfinished = self.intake.door.unfinished();
         let mut named = HashSet::new();
         for (place, feed) in self.config.feeds.iter().enumerate() {
             let place = place as u16;
             if named.insert(feed.name.clone()) {
-                let cursor = self.cursors.get(&feed.name).cloned();
-                let seen = self.intake.dedupe.since_cursor(place);
-                feeds.push((place, FeedMark { feed: feed.name.clone(), cursor, seen }));
+                let (cursor, seen) = self.intake.dedupe.mark(place, &unfinished);
+                let (feed, second) = (feed.name.clone(), self.intake.second(place));
+                feeds
+                    .push((place, FeedMark { feed, cursor: cursor.map(Into::into), seen, second }));
             }
         }
-        let barrier = Arc::new(Barrier { feeds, config: self.config.digest() });
+        let barrier = Arc::new(Barrier {
+            feeds,
+            donations: self.intake.dedupe.changed_donations().map(|changed| {
+                // A list of numbers.
+                serde_json::to_string(&changed).unwrap_or_default()
+            }),
+            config: self.config.digest(),
+        });
+        self.under_way = Arc::downgrade(&barrier);
         self.tell(ToShard::Barrier(barrier)).await;
     }
 

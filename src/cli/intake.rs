@@ -63,6 +63,18 @@ impl Intake {
         Self { door, dedupe: Dedupe::new(), feeds, looks: BTreeMap::new() }
     }
 
+    /// The newest whole second that a feed has passed, for a checkpoint.
+    pub fn second(&self, feed: u16) -> Option<i64> {
+        self.feeds.get(usize::from(feed)).and_then(|feed| feed.second)
+    }
+
+    /// Puts back what [`Intake::second`] gave: the seconds after it are ticks, also across a restart.
+    pub fn restore_second(&mut self, feed: u16, second: Option<i64>) {
+        if let Some(feed) = self.feeds.get_mut(usize::from(feed)) {
+            feed.second = second;
+        }
+    }
+
     pub fn clock(&self, feed: u16) -> FeedClock {
         self.feeds.get(usize::from(feed)).map_or(FeedClock::Live, |feed| feed.clock)
     }

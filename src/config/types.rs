@@ -187,6 +187,9 @@ pub struct Store {
     pub journal_keep: Dur,
     /// Largest size of the journal; the oldest segments go first. Default: `8GiB`.
     pub journal_cap: Size,
+    /// How often channels' states and feeds' cursors are saved: after a crash, feeds that resume tell again what came
+    /// since. Default: `5s`.
+    pub checkpoint: Dur,
 }
 
 impl Default for Store {
@@ -196,6 +199,7 @@ impl Default for Store {
             url: "sqlite".into(),
             journal_keep: Dur::hours(24),
             journal_cap: Size::gib(8),
+            checkpoint: Dur::secs(5),
         }
     }
 }
@@ -399,6 +403,8 @@ pub struct Limits {
     pub score_cache: usize,
     /// Channels in memory; the longest idle ones go to the store. Default: `100000`.
     pub channels: usize,
+    /// A channel without level, alert or event for this long goes to the store until something comes. Default: `10m`.
+    pub idle: Dur,
     /// Authors that one channel tells apart at a time. Default: `4096`.
     pub users: usize,
     /// Messages in one channel's ring of the last two minutes. Default: `2000`.
@@ -436,6 +442,7 @@ impl Default for Limits {
             backlog: 65_536,
             score_cache: 20_000,
             channels: 100_000,
+            idle: Dur::mins(10),
             users: 4096,
             ring: 2000,
             paid_per_second: 50,

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::alert::{EvidenceItem, EvidenceKind};
 use crate::event::{Body, ChannelId, Digest, Event, Level, Timestamp};
+use crate::telemetry::Faults;
 
 pub use identity::{Identity, IdentityError, IdentityKey};
 pub use recent::RecentStats;
@@ -41,6 +42,8 @@ pub struct EvidenceOptions {
     pub acts: Duration,
     /// How long what an alert cites stays after the alert ended.
     pub cited: Duration,
+    /// For tests.
+    pub faults: Faults,
 }
 
 impl Default for EvidenceOptions {
@@ -52,6 +55,7 @@ impl Default for EvidenceOptions {
             recent: Duration::from_secs(DAY),
             acts: Duration::from_secs(90 * DAY),
             cited: Duration::from_secs(180 * DAY),
+            faults: Faults::from_env(),
         }
     }
 }
@@ -198,7 +202,10 @@ impl Evidence {
                 level,
             });
         }
+        let step = |step| vault::at_path(Path::new("evidence"), self.options.faults.at(step));
+        step("evidence.written")?;
         batch.finish()?;
+        step("evidence.kept")?;
         Ok(kept)
     }
 

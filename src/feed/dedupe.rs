@@ -7,7 +7,7 @@ use hashbrown::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::event::{Amount, Body, Event, Timestamp};
+use crate::event::{Amount, Body, ChannelId, Event, Timestamp};
 
 /// Events that a feed's window holds at least (contracts, "Identity").
 pub const WINDOW: usize = 200_000;
@@ -33,13 +33,18 @@ pub struct Dedupe {
 #[derive(Debug, Default)]
 struct Window {
     order: VecDeque<u64>,
-    seen: HashSet<u64>,
+    /// Names in `order`, with their arrival numbers.
+    seen: HashMap<u64, u64>,
     /// How many have ever left the front: `order[i]` is arrival number `gone + i`.
     gone: u64,
-    /// Cursors that arrived, with the arrival number that comes after them.
-    marks: VecDeque<(Box<str>, u64)>,
+    /// Cursors that arrived.
+    marks: VecDeque<Cursor>,
+    /// The arrival number after the last event that the feed told: behind the end while it tells old ones again.
+    place: u64,
     /// Arrivals from this number on are not covered by the saved cursor; none while no cursor was ever saved.
     saved: Option<u64>,
+    /// The saved cursor.
+    cursor: Option<Box<str>>,
 }
 
 /// A donation that may have a twin. A part of a checkpoint.
@@ -52,12 +57,22 @@ pub struct Donation {
     told_by: Vec<u16>,
 }
 
+/// A cursor, and what it covers: all arrivals before `least`, perhaps some of those before `most`.
+#[derive(Debug)]
+struct Cursor {
+    value: Box<str>,
+    least: u64,
+    most: u64,
+}
+
 #[derive(Debug, Default)]
 struct Donations {
     order: VecDeque<Donation>,
     /// Arrival numbers by what was given.
     by_what: HashMap<u64, VecDeque<u64>>,
     gone: u64,
+    /// Since the last checkpoint.
+    changed: bool,
 }
 
 impl Default for Dedupe {
@@ -79,7 +94,7 @@ impl Dedupe {
     /// under another id.
     pub fn admit(&mut self, feed: u16, event: &Event) -> bool {
         let name = name(event);
-        let known = self.feeds.values().any(|window| window.seen.contains(&name));
+        let known = self.feeds.values().any(|window| window.seen.contains_key(&name));
         let (window, limit) = (self.window, self.limit);
         // Also what another feed brought goes into this one's window: each window moves with its own cursor.
         self.feeds.entry(feed).or_default().push(name, window, limit);
@@ -97,18 +112,27 @@ impl Dedupe {
     /// A cursor has arrived on this feed: it covers all that the feed brought before.
     pub fn cursor(&mut self, feed: u16, cursor: &str) {
         let window = self.feeds.entry(feed).or_default();
-        let next = window.gone + window.order.len() as u64;
-        window.marks.push_back((cursor.into(), next));
+        let (least, most) = (window.place, window.gone + window.order.len() as u64);
+        window.marks.push_back(Cursor { value: cursor.into(), least, most });
         if window.marks.len() > MARKS {
             window.marks.pop_front();
+        }
+    }
+
+    /// The feed begins again at its saved cursor: until it tells new events, its cursors cover no more than what it has
+    /// told again.
+    pub fn reconnected(&mut self, feed: u16) {
+        if let Some(window) = self.feeds.get_mut(&feed) {
+            window.place = window.saved.unwrap_or(0);
         }
     }
 
     /// The cursor is saved: what it covers may leave the window when 200,000 newer ones have come.
     pub fn saved(&mut self, feed: u16, cursor: &str) {
         let Some(window) = self.feeds.get_mut(&feed) else { return };
-        if let Some(last) = window.marks.iter().rposition(|(value, _)| &**value == cursor) {
-            window.saved = Some(window.marks[last].1);
+        if let Some(last) = window.marks.iter().rposition(|mark| &*mark.value == cursor) {
+            window.saved = Some(window.marks[last].least);
+            window.cursor = Some(cursor.into());
             window.marks.drain(..=last);
         }
         window.trim(self.window, self.limit);
@@ -124,6 +148,25 @@ impl Dedupe {
         window.order.range(skip..).copied().collect()
     }
 
+    /// What a checkpoint holds of a feed: the newest cursor that covers no event of `unfinished` (channel and id), and
+    /// [`Dedupe::since_cursor`] without those, so that a resume brings exactly them again.
+    pub fn mark(
+        &self,
+        feed: u16,
+        unfinished: &[(ChannelId, Box<str>)],
+    ) -> (Option<Box<str>>, Vec<u64>) {
+        let Some(window) = self.feeds.get(&feed) else { return (None, Vec::new()) };
+        let open: HashSet<u64> = unfinished.iter().map(|(c, id)| named(c.as_str(), id)).collect();
+        let mut seen = self.since_cursor(feed);
+        let first = match seen.iter().position(|name| open.contains(name)) {
+            Some(place) => window.gone + (window.order.len() - seen.len() + place) as u64,
+            None => u64::MAX,
+        };
+        seen.retain(|name| !open.contains(name));
+        let newest = window.marks.iter().rev().find(|mark| mark.most <= first);
+        (newest.map(|mark| mark.value.clone()).or_else(|| window.cursor.clone()), seen)
+    }
+
     /// All of the feed's window, in order of arrival: a checkpoint with it also knows repeats by other feeds.
     pub fn window(&self, feed: u16) -> Vec<u64> {
         self.feeds
@@ -132,10 +175,11 @@ impl Dedupe {
             .unwrap_or_default()
     }
 
-    /// Takes back what [`Dedupe::since_cursor`] or [`Dedupe::window`] gave, oldest first.
-    pub fn restore(&mut self, feed: u16, names: Vec<u64>) {
-        // The feed resumes at the cursor that was saved with them, so none of them may leave yet.
-        let mut window = Window { saved: Some(0), ..Window::default() };
+    /// Takes back what [`Dedupe::since_cursor`] or [`Dedupe::window`] gave, oldest first, and the cursor that was
+    /// saved with it.
+    pub fn restore(&mut self, feed: u16, names: Vec<u64>, cursor: Option<Box<str>>) {
+        // The feed resumes at that cursor, so none of them may leave yet.
+        let mut window = Window { saved: Some(0), cursor, ..Window::default() };
         for name in names {
             window.push(name, self.window, self.limit);
         }
@@ -145,6 +189,11 @@ impl Dedupe {
     /// The donations whose twins may still come, oldest first; a part of a checkpoint.
     pub fn donations(&self) -> Vec<Donation> {
         self.donations.order.iter().cloned().collect()
+    }
+
+    /// [`Dedupe::donations`] if they changed since the last call.
+    pub fn changed_donations(&mut self) -> Option<Vec<Donation>> {
+        std::mem::take(&mut self.donations.changed).then(|| self.donations())
     }
 
     /// Takes back what [`Dedupe::donations`] gave.
@@ -158,7 +207,10 @@ impl Dedupe {
 
 impl Window {
     fn push(&mut self, name: u64, window: usize, limit: usize) {
-        if self.seen.insert(name) {
+        let next = self.gone + self.order.len() as u64;
+        let arrival = *self.seen.entry(name).or_insert(next);
+        self.place = arrival + 1;
+        if arrival == next {
             self.order.push_back(name);
             self.trim(window, limit);
         }
@@ -189,6 +241,7 @@ impl Donations {
             let apart = at.since(Timestamp(other.at)).abs();
             if other.feed != feed && !other.told_by.contains(&feed) && apart <= TWIN_MS {
                 other.told_by.push(feed);
+                self.changed = true;
                 return true;
             }
         }
@@ -197,6 +250,7 @@ impl Donations {
     }
 
     fn push(&mut self, donation: Donation) {
+        self.changed = true;
         let arrival = self.gone + self.order.len() as u64;
         self.by_what.entry(donation.what).or_default().push_back(arrival);
         self.order.push_back(donation);
@@ -229,7 +283,11 @@ fn hash(parts: &[&[u8]]) -> u64 {
 
 /// An event's identity.
 fn name(event: &Event) -> u64 {
-    hash(&[event.channel.as_str().as_bytes(), event.id.as_bytes()])
+    named(event.channel.as_str(), &event.id)
+}
+
+fn named(channel: &str, id: &str) -> u64 {
+    hash(&[channel.as_bytes(), id.as_bytes()])
 }
 
 /// What two feeds must agree on to have told one donation: `50`, `50.0` and `50.00` are one amount.
@@ -251,7 +309,6 @@ fn given(event: &Event, amount: &Amount, text: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::ChannelId;
 
     const T0: i64 = 1_755_468_000_000;
 
@@ -283,11 +340,12 @@ mod tests {
         dedupe.admit(0, &chat(0));
         dedupe.cursor(0, "a");
         dedupe.saved(0, "a");
-        for id in 1..=6 {
+        for id in [1, 2, 3, 4, 5] {
             dedupe.admit(0, &chat(id));
         }
-        assert_eq!(dedupe.window(0).len(), 6, "0 is covered and gone, the rest is not");
         assert!(!dedupe.admit(0, &chat(1)));
+        dedupe.admit(0, &chat(6));
+        assert_eq!(dedupe.window(0).len(), 6, "0 is covered and gone, the rest is not");
         dedupe.cursor(0, "b");
         dedupe.cursor(0, "c");
         dedupe.saved(0, "b");
@@ -308,6 +366,54 @@ mod tests {
             dedupe.admit(0, &chat(id));
         }
         assert!(!dedupe.admit(1, &chat(0)), "feed 1 still remembers");
+    }
+
+    #[test]
+    fn a_mark_leaves_out_what_is_unfinished_and_goes_back_before_it() {
+        let mut dedupe = Dedupe::new();
+        let open = |id: &str| vec![(ChannelId::new("k:1"), Box::from(id))];
+        dedupe.admit(0, &chat(0));
+        dedupe.cursor(0, "a");
+        dedupe.admit(0, &chat(1));
+        dedupe.admit(0, &chat(2));
+        dedupe.cursor(0, "b");
+        dedupe.admit(0, &chat(3));
+        let cursor = |unfinished: &[(ChannelId, Box<str>)], dedupe: &Dedupe| {
+            let (cursor, seen) = dedupe.mark(0, unfinished);
+            (cursor.map(String::from), seen.len())
+        };
+        assert_eq!(cursor(&[], &dedupe), (Some("b".into()), 4));
+        assert_eq!(cursor(&open("3"), &dedupe), (Some("b".into()), 3));
+        assert_eq!(cursor(&open("1"), &dedupe), (Some("a".into()), 3));
+        dedupe.saved(0, "a");
+        assert_eq!(cursor(&open("1"), &dedupe), (Some("a".into()), 2));
+        assert_eq!(cursor(&open("2"), &dedupe), (Some("a".into()), 2));
+        assert_eq!(cursor(&open("0"), &dedupe), (Some("b".into()), 3), "0 lies before the cursor");
+    }
+
+    #[test]
+    fn a_cursor_told_again_after_a_reconnect_covers_no_more_than_before() {
+        let mut dedupe = Dedupe::new();
+        for id in 0..4 {
+            if id == 2 {
+                dedupe.cursor(0, "two");
+                dedupe.saved(0, "two");
+            }
+            dedupe.admit(0, &chat(id));
+        }
+        dedupe.reconnected(0);
+        dedupe.cursor(0, "two again");
+        assert!(!dedupe.admit(0, &chat(2)));
+        dedupe.cursor(0, "three");
+        dedupe.saved(0, "two again");
+        assert_eq!(dedupe.since_cursor(0).len(), 2, "2 and 3 are told again from there");
+        dedupe.saved(0, "three");
+        assert_eq!(dedupe.since_cursor(0).len(), 1);
+        assert!(!dedupe.admit(0, &chat(3)));
+        dedupe.admit(0, &chat(4));
+        dedupe.cursor(0, "five");
+        dedupe.saved(0, "five");
+        assert!(dedupe.since_cursor(0).is_empty());
     }
 
     #[test]

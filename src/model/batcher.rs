@@ -20,6 +20,8 @@ use crate::event::{ChannelId, Unscored};
 
 /// Most messages in a batch: the largest batch size of the graphs.
 const MOST: usize = 64;
+/// Batches of messages that a thread which is alone takes at most while a look waits.
+const PASSED_OVER: u32 = 8;
 /// What a message costs beside its bytes: its row of the batch.
 const ROW: usize = 32;
 
@@ -36,6 +38,8 @@ pub struct InferenceOptions {
     pub max_wait: Duration,
     /// Bytes of text at which a batch is full whatever its count.
     pub cost: usize,
+    /// Most messages in a batch, up to 64.
+    pub batch: usize,
     /// How long a message that may be shed waits for its score at most; none: for ever.
     pub shed_after: Option<Duration>,
     /// Scored texts that are remembered.
@@ -50,6 +54,7 @@ impl Default for InferenceOptions {
             looks: 64,
             max_wait: Duration::from_millis(2),
             cost: 16 * 1024,
+            batch: MOST,
             shed_after: None,
             cache: 20_000,
         }
@@ -187,6 +192,7 @@ impl Inference {
         watcher: Arc<dyn Watcher>,
     ) -> Result<Self, ModelError> {
         let count = options.threads.max(1);
+        let options = InferenceOptions { batch: options.batch.clamp(1, MOST), ..options };
         let scorers = (0..count).map(|_| Scorer::open(manifest)).collect::<Result<Vec<_>, _>>()?;
         let queues = Queues {
             messages: FairQueue::new(options.messages, options.shed_after, false),
@@ -274,7 +280,7 @@ impl Inference {
         let full = self.shared.options.cost;
         let waiting = queues.messages.len();
         let woken = waiting == 1
-            || waiting.is_multiple_of(MOST)
+            || waiting.is_multiple_of(self.shared.options.batch)
             || before / full != queues.messages.cost() / full
             || queues.shed.messages.len() == 1;
         drop(queues);
@@ -325,7 +331,9 @@ impl Drop for Inference {
 }
 
 fn work(shared: &Shared, mut scorer: Scorer, first: First) {
-    while let Some(batch) = next(shared, first) {
+    // Batches of messages taken in a row while a look waited.
+    let mut passed_over = 0;
+    while let Some(batch) = next(shared, first, &mut passed_over) {
         match batch {
             Batch::Messages(jobs) => messages(shared, &mut scorer, jobs),
             Batch::Look(job) => look(shared, &mut scorer, job),
@@ -399,7 +407,7 @@ fn take(message: &mut Message) -> Message {
 }
 
 /// Waits for work; `None` once stopped and empty.
-fn next(shared: &Shared, first: First) -> Option<Batch> {
+fn next(shared: &Shared, first: First, passed_over: &mut u32) -> Option<Batch> {
     let mut queues = shared.queues.lock();
     loop {
         let Queues { messages, shed, .. } = &mut *queues;
@@ -412,15 +420,18 @@ fn next(shared: &Shared, first: First) -> Option<Batch> {
             || match first {
                 First::Messages => false,
                 First::Looks => true,
-                First::Oldest => queues.look_is_older(),
+                First::Oldest => queues.look_is_older() || *passed_over >= PASSED_OVER,
             };
         if look_first && let Some(look) = queues.take_look() {
+            *passed_over = 0;
             return Some(Batch::Look(look));
         }
         match worth {
             Some(Duration::ZERO) => {
-                let mut batch = Vec::with_capacity(MOST);
-                queues.messages.fill(MOST, shared.options.cost, &mut batch);
+                let most = shared.options.batch;
+                let mut batch = Vec::with_capacity(most);
+                queues.messages.fill(most, shared.options.cost, &mut batch);
+                *passed_over = if queues.looks.len() > 0 { *passed_over + 1 } else { 0 };
                 if queues.messages.len() > 0 {
                     // Somebody must time what is left.
                     shared.ready.notify_one();
@@ -446,7 +457,7 @@ fn next(shared: &Shared, first: First) -> Option<Batch> {
 /// How long a batch of messages should still wait for company; zero: take it now; none: there is none.
 fn messages_worth(queues: &Queues, options: &InferenceOptions) -> Option<Duration> {
     let oldest = queues.messages.oldest()?;
-    let full = queues.messages.len() >= MOST || queues.messages.cost() >= options.cost;
+    let full = queues.messages.len() >= options.batch || queues.messages.cost() >= options.cost;
     if queues.stopped || full {
         return Some(Duration::ZERO);
     }

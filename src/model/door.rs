@@ -26,6 +26,7 @@ const CLOSE_MS: i64 = 2500;
 /// A picture waiting for its look to close.
 #[derive(Clone, Debug)]
 pub struct OpenLookFrame {
+    pub id: Box<str>,
     pub frame: LookFrame,
     pub data: Bytes,
 }
@@ -37,6 +38,8 @@ struct OpenLook {
     first: Timestamp,
     last: Timestamp,
     frames: Vec<OpenLookFrame>,
+    /// Events of pictures beyond [`MOST_FRAMES`], which show nothing more.
+    spare: Vec<Box<str>>,
     identical: bool,
 }
 
@@ -86,6 +89,16 @@ impl Door {
     pub fn restore(&mut self, channel: &ChannelId, setting: Setting, language: Option<&str>) {
         let stamp = Stamp { setting, language: language.map(Into::into) };
         self.known.put(channel.clone(), Known { stamp, ..Known::default() });
+    }
+
+    /// Events that were admitted and are in no look yet: what a checkpoint must not count as handled.
+    pub fn unfinished(&self) -> Vec<(ChannelId, Box<str>)> {
+        let open = self.known.iter().filter_map(|(id, known)| Some((id, known.look.as_ref()?)));
+        open.flat_map(|(channel, look)| {
+            let ids = look.frames.iter().map(|frame| &frame.id).chain(&look.spare);
+            ids.map(|id| (channel.clone(), id.clone()))
+        })
+        .collect()
     }
 
     /// Takes an event in; what is ready because of it is appended to `out`, in order.
@@ -166,6 +179,7 @@ impl Known {
                 first: at,
                 last: at,
                 frames: Vec::with_capacity(MOST_FRAMES),
+                spare: Vec::new(),
                 identical: true,
             });
         }
@@ -175,7 +189,9 @@ impl Known {
             look.identical &= identical;
             if look.frames.len() < MOST_FRAMES {
                 let kept = LookFrame { digest: frame.digest, at };
-                look.frames.push(OpenLookFrame { frame: kept, data: frame.data });
+                look.frames.push(OpenLookFrame { id, frame: kept, data: frame.data });
+            } else if look.spare.len() < MOST_FRAMES {
+                look.spare.push(id);
             }
             if look.frames.len() >= look.of || number.is_some_and(|n| n >= look.of) {
                 if let Some(look) = self.look.take() {

@@ -61,6 +61,8 @@ impl Store {
         }
         let now = wall_clock();
         let mut write = self.write().await?;
+        let step = |step| if changes.is_empty() { Ok(()) } else { self.step(step) };
+        step("commit.begun")?;
         let mut seq = write.next_outbox_seq().await?;
         for commit in changes {
             if !write.put_revision(&commit.change, now).await? {
@@ -75,10 +77,15 @@ impl Store {
                 write.put_evidence(row, now).await?;
             }
         }
+        step("commit.rows")?;
         if let Some(checkpoint) = checkpoint {
             write.put_checkpoint(checkpoint).await?;
+            self.step("checkpoint.rows")?;
         }
-        write.commit().await
+        step("commit.before")?;
+        write.commit().await?;
+        // From here on it is durable, whatever comes.
+        step("commit.after")
     }
 
     /// One page of alerts, newest first.
@@ -127,6 +134,20 @@ impl Store {
             .fetch_optional(&self.0.pool)
             .await?;
         row.as_ref().map(stored).transpose()
+    }
+
+    /// The newest alerts whose id begins with `prefix`, at most `limit`, of all that are stored.
+    pub async fn alerts_beginning(&self, prefix: &str, limit: usize) -> Result<Vec<Stored>> {
+        let rows = sqlx::query(
+            "SELECT body, received FROM alerts WHERE substr(id, 1, $1) = $2 \
+             ORDER BY opened DESC, id DESC LIMIT $3",
+        )
+        .bind(i64::try_from(prefix.len()).unwrap_or(i64::MAX))
+        .bind(prefix.to_owned())
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all(&self.0.pool)
+        .await?;
+        rows.iter().map(stored).collect()
     }
 
     /// Every revision of an alert, oldest first.

@@ -1,10 +1,10 @@
-//! Checkpoints: each channel's state as opaque bytes, each feed's cursor and window of repeats, and the config's
-//! digest, moved on together in one transaction.
+//! Checkpoints: each channel's state as opaque bytes, each feed's cursor, second and window of repeats, donations whose
+//! twins may come, and the config's digest, moved on together in one transaction.
 
 use sqlx::Row as _;
 
-use super::{Result, Store, Write, corrupt};
-use crate::event::ChannelId;
+use super::{Result, Store, Write};
+use crate::event::{ChannelId, Setting};
 
 /// How far a feed was handled.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,15 +13,41 @@ pub struct FeedMark {
     pub cursor: Option<String>,
     /// Hashes of the last events, for dropping repeats.
     pub seen: Vec<u64>,
+    /// The newest whole second of the feed's events, where its times are data.
+    pub second: Option<i64>,
 }
 
-/// What changed since the last one, to be saved; or all of it, when loaded.
+/// A channel's state as saved, with what must be known of it while only the store has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChannelState {
+    pub channel: ChannelId,
+    pub state: Vec<u8>,
+    /// Time alone may change it, so that it belongs into memory from the start.
+    pub awake: bool,
+    /// From its last `stream` event.
+    pub setting: Setting,
+    pub language: Option<String>,
+}
+
+/// A channel of which only the store has the state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asleep {
+    pub channel: ChannelId,
+    pub setting: Setting,
+    pub language: Option<String>,
+}
+
+/// What changed since the last one, to be saved; or, when loaded, all of it but the states of channels asleep.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Checkpoint {
-    pub channels: Vec<(ChannelId, Vec<u8>)>,
+    pub channels: Vec<ChannelState>,
+    /// Empty when saved.
+    pub asleep: Vec<Asleep>,
     /// Channels to forget; empty when loaded.
     pub removed: Vec<ChannelId>,
     pub feeds: Vec<FeedMark>,
+    /// Donations whose twins may still come, in a form that is the saver's own; none: as saved before.
+    pub donations: Option<String>,
     /// Digest of the config it was made under; empty if there was none.
     pub config: String,
 }
@@ -33,35 +59,67 @@ impl Store {
         self.commit(&[], Some(checkpoint)).await
     }
 
-    /// All that was saved.
+    /// The saved state of one channel.
+    pub async fn channel_state(&self, channel: &ChannelId) -> Result<Option<Vec<u8>>> {
+        let row = sqlx::query("SELECT state FROM channel_state WHERE channel = $1")
+            .bind(channel.as_str().to_owned())
+            .fetch_optional(&self.0.pool)
+            .await?;
+        Ok(row.map(|row| row.try_get("state")).transpose()?)
+    }
+
+    /// All that was saved, but the states of channels asleep: [`Store::channel_state`] brings those one by one. A part
+    /// that cannot be read is left out and named in the log: what it held is told again by feeds that resume.
     pub async fn load_checkpoint(&self) -> Result<Checkpoint> {
         let mut out = Checkpoint::default();
         let mut tx = self.0.pool.begin().await?;
-        let rows = sqlx::query("SELECT channel, state FROM channel_state ORDER BY channel")
-            .fetch_all(&mut *tx)
-            .await?;
+        let rows = sqlx::query(
+            "SELECT channel, CASE WHEN awake = 1 THEN state END AS state, setting, language \
+             FROM channel_state ORDER BY channel",
+        )
+        .fetch_all(&mut *tx)
+        .await?;
         for row in rows {
-            let channel: String = row.try_get("channel")?;
-            out.channels.push((ChannelId::new(&channel), row.try_get("state")?));
+            let channel = ChannelId::new(&row.try_get::<String, _>("channel")?);
+            let setting: String = row.try_get("setting")?;
+            let setting = Setting::ALL.into_iter().find(|known| known.name() == setting);
+            let (setting, language) = (setting.unwrap_or_default(), row.try_get("language")?);
+            match row.try_get::<Option<Vec<u8>>, _>("state")? {
+                Some(state) => {
+                    let awake = true;
+                    out.channels.push(ChannelState { channel, state, awake, setting, language });
+                }
+                None => out.asleep.push(Asleep { channel, setting, language }),
+            }
         }
-        let rows = sqlx::query("SELECT feed, resume, seen FROM feed_marks ORDER BY feed")
+        let rows = sqlx::query("SELECT feed, resume, seen, second FROM feed_marks ORDER BY feed")
             .fetch_all(&mut *tx)
             .await?;
         for row in rows {
+            let feed: String = row.try_get("feed")?;
             let seen: Vec<u8> = row.try_get("seen")?;
             if !seen.len().is_multiple_of(8) {
-                return Err(corrupt("a feed's window of repeats"));
+                tracing::error!(
+                    feed,
+                    "a feed's window of repeats cannot be read; the feed starts anew"
+                );
+                continue;
             }
             let seen = seen.chunks_exact(8).map(|word| {
                 // `chunks_exact` gives eight bytes each.
                 u64::from_le_bytes(word.try_into().unwrap_or_default())
             });
             out.feeds.push(FeedMark {
-                feed: row.try_get("feed")?,
+                feed,
                 cursor: row.try_get("resume")?,
                 seen: seen.collect(),
+                second: row.try_get("second")?,
             });
         }
+        let row = sqlx::query("SELECT value FROM meta WHERE name = 'donations'")
+            .fetch_optional(&mut *tx)
+            .await?;
+        out.donations = row.map(|row| row.try_get("value")).transpose()?;
         let row = sqlx::query("SELECT value FROM meta WHERE name = 'config'")
             .fetch_optional(&mut *tx)
             .await?;
@@ -72,13 +130,18 @@ impl Store {
 
 impl Write<'_> {
     pub(super) async fn put_checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<()> {
-        for (channel, state) in &checkpoint.channels {
+        for saved in &checkpoint.channels {
             sqlx::query(
-                "INSERT INTO channel_state (channel, state) VALUES ($1, $2) \
-                 ON CONFLICT (channel) DO UPDATE SET state = excluded.state",
+                "INSERT INTO channel_state (channel, state, awake, setting, language) \
+                 VALUES ($1, $2, $3, $4, $5) ON CONFLICT (channel) DO UPDATE SET \
+                 state = excluded.state, awake = excluded.awake, setting = excluded.setting, \
+                 language = excluded.language",
             )
-            .bind(channel.as_str().to_owned())
-            .bind(state.clone())
+            .bind(saved.channel.as_str().to_owned())
+            .bind(saved.state.clone())
+            .bind(i64::from(saved.awake))
+            .bind(saved.setting.name())
+            .bind(saved.language.clone())
             .execute(&mut *self.tx)
             .await?;
         }
@@ -91,24 +154,35 @@ impl Write<'_> {
         for mark in &checkpoint.feeds {
             let seen: Vec<u8> = mark.seen.iter().flat_map(|hash| hash.to_le_bytes()).collect();
             sqlx::query(
-                "INSERT INTO feed_marks (feed, resume, seen) VALUES ($1, $2, $3) \
-                 ON CONFLICT (feed) DO UPDATE SET resume = excluded.resume, seen = excluded.seen",
+                "INSERT INTO feed_marks (feed, resume, seen, second) VALUES ($1, $2, $3, $4) \
+                 ON CONFLICT (feed) DO UPDATE SET resume = excluded.resume, seen = excluded.seen, \
+                 second = excluded.second",
             )
             .bind(mark.feed.clone())
             .bind(mark.cursor.clone())
             .bind(seen)
+            .bind(mark.second)
             .execute(&mut *self.tx)
             .await?;
+        }
+        if let Some(donations) = &checkpoint.donations {
+            self.put_meta("donations", donations).await?;
         }
         if !checkpoint.config.is_empty() {
-            sqlx::query(
-                "INSERT INTO meta (name, value) VALUES ('config', $1) \
-                 ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-            )
-            .bind(checkpoint.config.clone())
-            .execute(&mut *self.tx)
-            .await?;
+            self.put_meta("config", &checkpoint.config).await?;
         }
+        Ok(())
+    }
+
+    async fn put_meta(&mut self, name: &str, value: &str) -> Result<()> {
+        sqlx::query(
+            "INSERT INTO meta (name, value) VALUES ($1, $2) \
+             ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        )
+        .bind(name.to_owned())
+        .bind(value.to_owned())
+        .execute(&mut *self.tx)
+        .await?;
         Ok(())
     }
 }

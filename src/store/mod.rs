@@ -9,6 +9,7 @@ mod evidence;
 pub mod journal;
 mod lock;
 mod outbox;
+mod sinks;
 mod timeline;
 
 use std::path::{Path, PathBuf};
@@ -20,11 +21,14 @@ use sqlx::{Any, AnyPool, ConnectOptions as _, Executor as _, Transaction};
 
 pub use alerts::{AlertFilter, AlertPage, Commit, Stored};
 pub use audit::{AuditRow, ChainReport};
-pub use checkpoint::{Checkpoint, FeedMark};
+pub use checkpoint::{Asleep, ChannelState, Checkpoint, FeedMark};
 pub use evidence::{CitedPiece, Swept};
 pub use lock::FolderLock;
 pub use outbox::{OutboxItem, Urgent};
+pub use sinks::OutboxCounts;
 pub use timeline::Sample;
+
+use crate::telemetry::Faults;
 
 /// What the store cannot do, and what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -58,12 +62,18 @@ struct Inner {
     /// SQLite has one writer: waiting here is fair and quick, where its own busy loop sleeps.
     writer: tokio::sync::Mutex<()>,
     dir: PathBuf,
+    faults: Faults,
     _lock: FolderLock,
 }
 
 impl Store {
     /// Opens `<dir>/vigie.db`, making folder and tables if needed, and locks the folder.
     pub async fn open(dir: &Path) -> Result<Self> {
+        Self::open_with(dir, Faults::from_env()).await
+    }
+
+    /// [`Store::open`] with faults at its steps; for tests.
+    pub async fn open_with(dir: &Path, faults: Faults) -> Result<Self> {
         let io = |source| StoreError::Io { path: dir.to_path_buf(), source };
         std::fs::create_dir_all(dir).map_err(io)?;
         let dir = dir.canonicalize().map_err(io)?;
@@ -94,12 +104,18 @@ impl Store {
             .run(&pool)
             .await
             .map_err(|source| StoreError::Migrate { path: path.clone(), source })?;
-        Ok(Self(Arc::new(Inner { pool, writer: tokio::sync::Mutex::new(()), dir, _lock: lock })))
+        let writer = tokio::sync::Mutex::new(());
+        Ok(Self(Arc::new(Inner { pool, writer, dir, faults, _lock: lock })))
     }
 
     /// The state folder.
     pub fn dir(&self) -> &Path {
         &self.0.dir
+    }
+
+    /// A named step of whoever uses the store: see [`Faults`].
+    pub fn step(&self, step: &'static str) -> Result<()> {
+        self.0.faults.at(step).map_err(|error| sqlx::Error::Io(error).into())
     }
 
     /// True while the database answers; for readiness.

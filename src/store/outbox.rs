@@ -41,7 +41,8 @@ pub struct Urgent {
     pub count: u32,
 }
 
-const COLUMNS: &str = "sink, id, alert, level, body, received, attempts, next_at, created, why";
+pub(super) const COLUMNS: &str =
+    "sink, id, alert, level, body, received, attempts, next_at, created, why";
 
 impl Store {
     /// The first `limit` messages of a sink that may be sent now, in order of commit.
@@ -108,6 +109,7 @@ impl Store {
         at: Timestamp,
         why: Option<&str>,
     ) -> Result<()> {
+        self.step("delivered.before")?;
         let attempts = i64::from(state != "withdrawn");
         let mut write = self.write().await?;
         sqlx::query(
@@ -122,7 +124,8 @@ impl Store {
         .bind(why.map(str::to_owned))
         .execute(&mut *write.tx)
         .await?;
-        write.commit().await
+        write.commit().await?;
+        self.step("delivered.after")
     }
 
     /// A sink is back: what waits for it may go at once, in order.
@@ -202,11 +205,11 @@ impl Store {
         write.commit().await
     }
 
-    /// Deletes what was delivered or withdrawn before `before`. Parked messages stay.
+    /// Deletes what was delivered, withdrawn or told in a summary before `before`. Parked messages stay.
     pub async fn prune_outbox(&self, before: Timestamp) -> Result<u64> {
         let mut write = self.write().await?;
         let gone = sqlx::query(
-            "DELETE FROM outbox WHERE (state = 'delivered' OR state = 'withdrawn') AND done_at < $1",
+            "DELETE FROM outbox WHERE state IN ('delivered', 'withdrawn', 'summarised') AND done_at < $1",
         )
         .bind(before.0)
         .execute(&mut *write.tx)
@@ -280,7 +283,7 @@ impl Write<'_> {
     }
 }
 
-fn item(row: &AnyRow) -> Result<OutboxItem> {
+pub(super) fn item(row: &AnyRow) -> Result<OutboxItem> {
     let alert: String = row.try_get("alert")?;
     let level: String = row.try_get("level")?;
     Ok(OutboxItem {

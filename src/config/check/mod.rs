@@ -142,6 +142,7 @@ fn provider_and_server(config: &Config, check: &mut Checker) {
         );
     }
     check.positive("store.journal_keep", config.store.journal_keep);
+    check.positive("store.checkpoint", config.store.checkpoint);
 }
 
 fn levels(config: &Config, check: &mut Checker) {

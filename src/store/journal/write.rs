@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 use super::{Entry, Full, Header, JournalError, VERSION};
 use crate::event::{ChannelId, Consumed, Timestamp};
 use crate::evidence::wall_clock;
+use crate::telemetry::Faults;
 
 /// Written lines reach the system at the latest after this.
 const FLUSH: Duration = Duration::from_millis(200);
@@ -39,6 +40,8 @@ pub struct JournalOptions {
     pub cap: u64,
     /// What holds at first.
     pub terms: TermsTold,
+    /// For tests.
+    pub faults: Faults,
 }
 
 impl Default for JournalOptions {
@@ -50,6 +53,7 @@ impl Default for JournalOptions {
             keep: Duration::from_secs(86_400),
             cap: 8 << 30,
             terms: TermsTold::default(),
+            faults: Faults::from_env(),
         }
     }
 }
@@ -345,6 +349,10 @@ impl Writer {
         };
         let mut line = serde_json::to_vec(entry)?;
         line.push(b'\n');
+        let half = || {
+            let _ = open.file.write_all(&line[..line.len() / 2]).and_then(|()| open.file.flush());
+        };
+        self.options.faults.at_half("journal.line", half)?;
         open.file.write_all(&line)?;
         open.bytes += line.len() as u64;
         self.shared.entries.fetch_add(1, Ordering::Relaxed);
@@ -379,6 +387,7 @@ impl Writer {
         let path = self.dir.join(format!("{ms:013}-{number:06}.jsonl"));
         let io = |source| JournalError::Io { path: path.clone(), source };
         let file = OpenOptions::new().create_new(true).append(true).open(&path).map_err(io)?;
+        self.options.faults.at("journal.segment").map_err(io)?;
         let mut file = BufWriter::with_capacity(256 << 10, file);
         let header = Header {
             vigie_journal: VERSION,

@@ -73,7 +73,7 @@ proptest! {
         let saved = dedupe.since_cursor(0);
         prop_assert_eq!(saved.len(), usize::from(after));
         let mut restarted = Dedupe::new();
-        restarted.restore(0, saved.clone());
+        restarted.restore(0, saved.clone(), None);
         prop_assert_eq!(restarted.since_cursor(0), saved);
         for id in before..before + after {
             prop_assert!(!restarted.admit(0, &chat(0, id)));

@@ -1,0 +1,384 @@
+//! The daemon killed by SIGKILL, at random instants and at each named step around a commit, over a paced feed that
+//! resumes: what it tells, and what its store holds, are those of a run that was never interrupted. Seeds are printed;
+//! `VIGIE_SEED` repeats one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use axum::http::HeaderMap;
+use futures_util::{SinkExt, StreamExt};
+use parking_lot::Mutex;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use sqlx::{Connection, Row, SqliteConnection};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_tungstenite::tungstenite::Message;
+use vigie::sim::Scenario;
+use vigie::telemetry::STEPS;
+
+use crate::long::rounds;
+
+const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+/// Events between two cursors.
+const CURSOR_EVERY: usize = 7;
+/// Events told again after a resume, as some platforms do.
+const OVERLAP: usize = 3;
+/// Recorded seconds in a second.
+const SPEED: f64 = 300.0;
+
+/// A platform that plays a recording to each client from the client's cursor on, at a pace of its own, and goes back
+/// as far as it is asked.
+struct Platform {
+    lines: Vec<(i64, String)>,
+    speed: f64,
+    /// How far it has got with the client that is connected now.
+    place: AtomicUsize,
+}
+
+impl Platform {
+    fn read(recording: &Path, speed: f64) -> Self {
+        let text = std::fs::read_to_string(recording).expect("a recording");
+        let mut last = 0;
+        let line = |line: &str| {
+            let event: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            let at: jiff::Timestamp =
+                event["at"].as_str().expect("a time").parse().expect("a time");
+            last = at.as_millisecond().max(last);
+            (last, line.to_owned())
+        };
+        let lines = text.lines().map(line).collect();
+        Self { lines, speed, place: AtomicUsize::new(0) }
+    }
+
+    async fn listen(self: &Arc<Self>) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("ws://{}", listener.local_addr().expect("an address"));
+        let platform = self.clone();
+        tokio::spawn(async move {
+            while let Ok((socket, _)) = listener.accept().await {
+                let platform = platform.clone();
+                // A client that is killed ends its connection; that is the point.
+                tokio::spawn(async move { platform.play(socket).await });
+            }
+        });
+        url
+    }
+
+    async fn play(&self, socket: TcpStream) -> Option<()> {
+        let _ = socket.set_nodelay(true);
+        let (mut out, mut back) = tokio_tungstenite::accept_async(socket).await.ok()?.split();
+        let asked = back.next().await?.ok()?.into_text().ok()?;
+        let asked: serde_json::Value = serde_json::from_str(asked.as_str()).ok()?;
+        let cursor = asked["resume"].as_str().and_then(|cursor| cursor.parse().ok());
+        let place: usize = cursor.unwrap_or(0usize).saturating_sub(OVERLAP);
+        let listening = tokio::spawn(async move { while let Some(Ok(_)) = back.next().await {} });
+        let begun = Instant::now();
+        let from = self.lines.get(place).map_or(0, |line| line.0);
+        for (n, (at, line)) in self.lines.iter().enumerate().skip(place) {
+            let ahead = Duration::from_secs_f64((at - from) as f64 / 1000.0 / self.speed);
+            if let Some(wait) = ahead.checked_sub(begun.elapsed()) {
+                tokio::time::sleep(wait).await;
+            }
+            out.send(Message::text(line.as_str())).await.ok()?;
+            self.place.store(n + 1, Ordering::Relaxed);
+            if (n + 1) % CURSOR_EVERY == 0 || n + 1 == self.lines.len() {
+                let cursor = serde_json::json!({"type": "cursor", "value": (n + 1).to_string()});
+                out.send(Message::text(cursor.to_string())).await.ok()?;
+            }
+        }
+        listening.await.ok()
+    }
+}
+
+/// A webhook receiver that keeps the ids of what it accepted.
+#[derive(Clone, Default)]
+struct Receiver(Arc<Mutex<BTreeMap<String, u32>>>);
+
+impl Receiver {
+    async fn listen(&self) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}/", listener.local_addr().expect("an address"));
+        let seen = self.0.clone();
+        let take = move |headers: HeaderMap| async move {
+            let id = headers["webhook-id"].to_str().expect("ASCII").to_owned();
+            *seen.lock().entry(id).or_default() += 1;
+        };
+        let app = axum::Router::new().route("/", axum::routing::post(take));
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        url
+    }
+
+    fn ids(&self) -> BTreeSet<String> {
+        self.0.lock().keys().cloned().collect()
+    }
+}
+
+/// A state folder with its config, a platform and a receiver: what lives on while daemons die.
+struct House {
+    folder: tempfile::TempDir,
+    receiver: Receiver,
+    platform: Arc<Platform>,
+}
+
+impl House {
+    async fn new(recording: &Path, speed: f64) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let receiver = Receiver::default();
+        let platform = Arc::new(Platform::read(recording, speed));
+        let config = format!(
+            "[server]\nlisten = \"127.0.0.1:0\"\nmetrics_listen = \"\"\n\
+             [store]\ndir = \"state\"\ncheckpoint = \"100ms\"\n\
+             [[feed]]\nname = \"platform\"\nurl = \"{}\"\nclock = \"data\"\n\
+             [[sink]]\nname = \"trust\"\nurl = \"{}\"\nsecret = {{ credential = \"sink-secret\" }}\n\
+             remind = \"0s\"\nheartbeat = \"0s\"\n",
+            platform.listen().await,
+            receiver.listen().await,
+        );
+        std::fs::write(folder.path().join("vigie.toml"), config).expect("a config");
+        Self { folder, receiver, platform }
+    }
+
+    fn config(&self) -> PathBuf {
+        self.folder.path().join("vigie.toml")
+    }
+
+    fn state(&self) -> PathBuf {
+        self.folder.path().join("state")
+    }
+
+    fn start(&self, faults: &str) -> Child {
+        let path = self.folder.path().join("log");
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(path).expect("a log");
+        Command::new(env!("CARGO_BIN_EXE_vigie"))
+            .args(["run", "-c"])
+            .arg(self.config())
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .env("VIGIE_CREDENTIAL_SINK_SECRET", SECRET)
+            .env("VIGIE_CREDENTIAL_USER_KEY", "the same in every run, so that digests are")
+            .env("VIGIE_FAULTS", faults)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("vigie starts")
+    }
+
+    fn log(&self) -> String {
+        let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+        log.lines()
+            .rev()
+            .take(30)
+            .collect::<Vec<_>>()
+            .into_iter()
+            .rev()
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+
+    /// The database, read beside a running daemon; nothing before it has made it.
+    async fn database(&self) -> Option<SqliteConnection> {
+        let url = format!("sqlite://{}/vigie.db", self.state().display());
+        SqliteConnection::connect(&url).await.ok()
+    }
+
+    /// Runs to the end: the last cursor is saved and no message waits.
+    async fn finish(&self) {
+        let mut daemon = self.start("");
+        let until = Instant::now() + Duration::from_secs(120);
+        while !self.finished().await {
+            assert!(Instant::now() < until, "it did not come to the end:\n{}", self.log());
+            assert!(daemon.try_wait().expect("our child").is_none(), "it ended:\n{}", self.log());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        daemon.kill().expect("SIGKILL");
+        daemon.wait().expect("our child");
+    }
+
+    async fn finished(&self) -> bool {
+        let Some(mut db) = self.database().await else { return false };
+        let sql = "SELECT (SELECT resume FROM feed_marks) AS resume, \
+                   (SELECT COUNT(*) FROM outbox WHERE state = 'pending') AS waiting";
+        let Ok(row) = sqlx::query(sql).fetch_one(&mut db).await else { return false };
+        let resume: Option<String> = row.get("resume");
+        resume == Some(self.platform.lines.len().to_string()) && row.get::<i64, _>("waiting") == 0
+    }
+
+    /// Every revision of every alert, whole.
+    async fn revisions(&self) -> BTreeMap<(String, i64), String> {
+        let mut db = self.database().await.expect("a database");
+        let rows = sqlx::query("SELECT alert, revision, body FROM alert_revisions");
+        let rows = rows.fetch_all(&mut db).await.expect("revisions");
+        rows.iter().map(|row| ((row.get("alert"), row.get("revision")), row.get("body"))).collect()
+    }
+
+    /// What a replay of the journal tells.
+    fn replayed(&self) -> BTreeSet<String> {
+        let out = Command::new(env!("CARGO_BIN_EXE_vigie"))
+            .args(["replay", "--json", "-c"])
+            .arg(self.config())
+            .arg(self.state().join("journal"))
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .env("VIGIE_CREDENTIAL_SINK_SECRET", SECRET)
+            .output()
+            .expect("vigie runs");
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        let line = |line: &str| {
+            let event: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            event["id"].as_str().expect("an id").to_owned()
+        };
+        String::from_utf8(out.stdout).expect("UTF-8").lines().map(line).collect()
+    }
+}
+
+/// When a life of the daemon ends.
+#[derive(Clone, Copy, Debug)]
+enum Death {
+    /// At a named step, the so-and-so-many-th time that it is reached.
+    Step(&'static str, u32),
+    /// So long after its start, most often before it is ready.
+    Early(Duration),
+    /// When the platform has told so many events more, and so long after.
+    Events(usize, Duration),
+}
+
+/// True if it died at the step that was asked for.
+async fn live_and_die(house: &House, death: Death) -> bool {
+    let plan = match death {
+        Death::Step(step, time) => format!("{step}=kill@{time}"),
+        _ => String::new(),
+    };
+    let place = || house.platform.place.load(Ordering::Relaxed);
+    let (begun, from) = (Instant::now(), place());
+    house.platform.place.store(0, Ordering::Relaxed);
+    let mut daemon = house.start(&plan);
+    loop {
+        if let Some(status) = daemon.try_wait().expect("our child") {
+            assert!(status.code().is_none(), "it ended by itself, {status}:\n{}", house.log());
+            return true;
+        }
+        // A step that is not reached before the evening is nearly over: any instant is good.
+        let nearly = house.platform.lines.len() * 9 / 10;
+        let after = match death {
+            Death::Early(after) => begun.elapsed() >= after,
+            Death::Events(more, _) => place() >= (from + more).min(nearly),
+            Death::Step(..) => place() >= nearly,
+        };
+        assert!(begun.elapsed() < Duration::from_secs(120), "it hangs:\n{}", house.log());
+        if after {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    if let Death::Events(_, after) = death {
+        tokio::time::sleep(after).await;
+    }
+    daemon.kill().expect("SIGKILL");
+    daemon.wait().expect("our child");
+    false
+}
+
+fn recording(folder: &Path) -> PathBuf {
+    let path = folder.join("evening.jsonl");
+    let scenario = Scenario::by_name("paid-violence-en").expect("a scenario");
+    let channel = scenario.channels()[0].to_owned();
+    scenario
+        .only(&[&channel])
+        .write_recording(&path, Duration::from_secs(90))
+        .expect("a recording");
+    // Time goes on a little, so that the last look closes.
+    let text = std::fs::read_to_string(&path).expect("a recording");
+    let last: serde_json::Value =
+        serde_json::from_str(text.lines().last().expect("a line")).expect("JSON");
+    let at: jiff::Timestamp = last["at"].as_str().expect("a time").parse().expect("a time");
+    let after = (1..=2).map(|n| {
+        let at = at + jiff::SignedDuration::from_secs(10 * n);
+        let event = serde_json::json!({"type": "chat", "id": format!("after-{n}"), "at": at,
+            "channel": channel, "user": {"id": "late"}, "text": "bye"});
+        format!("{event}\n")
+    });
+    std::fs::write(&path, text + &after.collect::<String>()).expect("a recording");
+    path
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn however_often_it_is_killed_it_tells_what_an_uninterrupted_run_tells() {
+    if vigie::model::load_runtime(None).is_err() {
+        eprintln!("SKIPPED: ONNX Runtime is not here (make test fetches it)");
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let recording = recording(folder.path());
+    let whole = House::new(&recording, f64::MAX).await;
+    whole.finish().await;
+    let (want, told) = (whole.revisions().await, whole.receiver.ids());
+    assert!(want.len() >= 4, "something happens: {:?}", want.keys());
+    assert_eq!(told.len(), want.len(), "each revision is told: {told:?}");
+
+    let kills = rounds(10, 1_000);
+    let seed = std::env::var("VIGIE_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seed: u64 = seed.unwrap_or_else(|| rounds(1, rand::random::<u32>().into()));
+    eprintln!("VIGIE_SEED={seed}");
+    let mut random = StdRng::seed_from_u64(seed);
+    let (mut done, mut struck) = (0, BTreeMap::<&str, u32>::new());
+    let mut steps = STEPS.into_iter().cycle();
+    while done < kills {
+        let house = House::new(&recording, SPEED).await;
+        let mut deaths = Vec::new();
+        for _ in 0..10.min(kills - done) {
+            // Six of ten at a step, each step in its turn; the others at any instant.
+            let death = match random.random_range(0..10) {
+                0..6 => {
+                    let step = steps.next().expect("a cycle");
+                    // Alerts are few: the next one. Checkpoints and lines are many.
+                    let most = match step.split_once('.') {
+                        Some(("checkpoint", _)) => 4,
+                        Some(("journal", "line")) => 300,
+                        _ => 1,
+                    };
+                    Death::Step(step, random.random_range(1..=most))
+                }
+                6 => Death::Early(Duration::from_millis(random.random_range(0..400))),
+                _ => Death::Events(
+                    random.random_range(0..whole.platform.lines.len() / 8),
+                    Duration::from_micros(random.random_range(0..30_000)),
+                ),
+            };
+            if live_and_die(&house, death).await
+                && let Death::Step(step, _) = death
+            {
+                *struck.entry(step).or_default() += 1;
+            }
+            deaths.push(death);
+            done += 1;
+        }
+        house.finish().await;
+        let came = house.revisions().await;
+        let (missing, more) = difference(&want, &came);
+        assert!(
+            missing.is_empty() && more.is_empty(),
+            "VIGIE_SEED={seed}, after {done} kills, {deaths:?}\nmissing or other: {missing:#?}\nmore: {more:#?}\n{}",
+            house.log()
+        );
+        assert_eq!(house.receiver.ids(), told, "VIGIE_SEED={seed}, {deaths:?}");
+        assert_eq!(house.replayed(), told, "the journal, VIGIE_SEED={seed}, {deaths:?}");
+    }
+    eprintln!("{done} kills, at steps: {struck:?}");
+    let least = rounds(2, STEPS.len() as u64) as usize;
+    assert!(struck.len() >= least, "the steps were reached: {struck:?}");
+}
+
+type Revisions = BTreeMap<(String, i64), String>;
+
+/// Revisions that are not there as they should be, and revisions that should not be.
+fn difference(want: &Revisions, came: &Revisions) -> (Vec<String>, Vec<String>) {
+    let missing = want.iter().filter(|(key, body)| came.get(*key) != Some(*body));
+    let missing = missing.map(|(key, body)| {
+        format!("{key:?}: {body}\n  but: {}", came.get(key).map_or("nothing", String::as_str))
+    });
+    let more = came.keys().filter(|key| !want.contains_key(*key)).map(|key| format!("{key:?}"));
+    (missing.collect(), more.collect())
+}
