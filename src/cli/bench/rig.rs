@@ -158,7 +158,7 @@ reason = {{ en = "A threat." }}
                     said.push_str(&line);
                     said.push('\n');
                 }
-                if let Some(console) = value["fields"]["console"].as_str()
+                if let Some(console) = value["console"].as_str()
                     && let Some(told) = told.take()
                 {
                     // The one who waits may have given up.
@@ -257,6 +257,8 @@ pub type Socket = WebSocketStream<TcpStream>;
 
 impl Platform {
     pub async fn bind() -> Result<Self, String> {
+        // For the HTTP clients; it may be there already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let listener = TcpListener::bind("127.0.0.1:0").await;
         Ok(Self { listener: listener.map_err(|e| format!("listening: {e}"))? })
     }
