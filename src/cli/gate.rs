@@ -2,21 +2,21 @@
 //! the inference threads, gives the second's beat to live feeds, asks for checkpoints, and takes wishes for pictures
 //! and saved cursors back to the feeds.
 
-use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use lru::LruCache;
 use prometheus::IntGauge;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::beat::Beat;
 use super::commit::ToCommitter;
 use super::intake::{Admission, FeedClock, Intake, Outcome};
 use super::observe::FeedCounts;
 use super::paid::PaidCount;
-use super::setup::clock;
+use super::recall::barrier;
 use super::shard::{Barrier, Due, Rows, ToShard};
 use crate::config::Config;
 use crate::event::{ChannelId, Event, FeedItem, Kind, Level, Timestamp, Unscored, UserKey};
@@ -26,20 +26,10 @@ use crate::model::{
     Inference, LookJob, Looked, Message, MessageScores, Reading, Ready, Rejected, Scored, Standing,
     Ticket,
 };
-use crate::store::FeedMark;
-use crate::telemetry::{Component, Dropped, Health, Metrics, Status};
+use crate::telemetry::{Clock, Component, Corrected, Dropped, Health, Metrics, Status};
 
 /// How often room is looked for where all that waits must be kept.
 const ROOM: Duration = Duration::from_millis(2);
-
-#[derive(Default)]
-pub struct FeedState {
-    connected: Option<Instant>,
-    newest: Timestamp,
-    /// Newest `at` five seconds ago, and when that was.
-    before: Option<(Instant, Timestamp)>,
-    level: bool,
-}
 
 /// The one task that every feed's items go through.
 pub struct Gate {
@@ -58,13 +48,14 @@ pub struct Gate {
     pub metrics: Metrics,
     pub health: Health,
     pub observer: Arc<FeedCounts>,
-    pub states: Vec<FeedState>,
     /// Events and looks that wait in the shards; they take away from it.
     pub backlog: Arc<AtomicUsize>,
     /// Gauges of the queues: chat, looks, shard, backlog.
     pub queues: [IntGauge; 4],
     /// Paid messages of this second, by channel.
     pub paid: PaidCount,
+    pub beats: Vec<Beat>,
+    pub clock: Clock,
     /// The last checkpoint asked for; gone once it is saved.
     pub under_way: Weak<Barrier>,
     pub seq: u64,
@@ -150,20 +141,25 @@ impl Gate {
         let name = self.config.feeds.get(place).map(|feed| feed.name.clone()).unwrap_or_default();
         match from.what {
             FeedEvent::Item(item) => self.item(from.feed, item, from.received).await,
-            FeedEvent::Connected | FeedEvent::Recovered => {
-                if matches!(from.what, FeedEvent::Connected) {
-                    self.intake.dedupe.reconnected(from.feed);
-                }
+            FeedEvent::Connected { resumed } => {
+                self.intake.dedupe.reconnected(from.feed);
                 self.health.set(Component::Feed(&name), Status::Up);
-                if let Some(state) = self.states.get_mut(place) {
-                    state.connected = Some(Instant::now());
+                if let Some(beat) = self.beats.get_mut(place) {
+                    beat.connected(self.clock.ran());
+                }
+                let mut out = Vec::new();
+                self.intake.back(from.feed, resumed, from.received, &mut out);
+                for admission in out {
+                    self.admit(from.feed, admission, from.received).await;
                 }
             }
+            FeedEvent::Recovered => self.health.set(Component::Feed(&name), Status::Up),
             FeedEvent::Disconnected { reason, attempt } => {
                 tracing::warn!(feed = %name, %reason, attempt, "not connected");
                 self.health.set(Component::Feed(&name), Status::Down(reason));
-                if let Some(state) = self.states.get_mut(place) {
-                    state.connected = None;
+                self.intake.lost(from.feed, from.received);
+                if let Some(beat) = self.beats.get_mut(place) {
+                    beat.lost();
                 }
             }
             FeedEvent::Failing { reason } => {
@@ -173,8 +169,8 @@ impl Gate {
             FeedEvent::Ended => {
                 tracing::info!(feed = %name, "ended");
                 self.health.set(Component::Feed(&name), Status::Degraded("it has ended".into()));
-                if let Some(state) = self.states.get_mut(place) {
-                    state.connected = None;
+                if let Some(beat) = self.beats.get_mut(place) {
+                    beat.lost();
                 }
             }
         }
@@ -182,7 +178,7 @@ impl Gate {
 
     async fn item(&mut self, feed: u16, item: FeedItem, received: Timestamp) {
         let counted = match &item {
-            FeedItem::Event(event) => Some((event.kind(), event.at)),
+            FeedItem::Event(event) => Some(event.kind()),
             _ => None,
         };
         if let FeedItem::Cursor(_) = &item {
@@ -201,16 +197,20 @@ impl Gate {
             evidence.offer_event(event, level(rows, &event.channel));
         };
         let outcome = self.intake.item(feed, item, received, &mut out, &mut seen);
-        if let Some((kind, at)) = counted {
+        if let Some(kind) = counted {
             match outcome {
-                Outcome::Admitted { ahead } => {
+                Outcome::Admitted { at, ahead, unknown_amount } => {
                     let report = FeedReport::Event { kind, at, lag_ms: received.since(at) };
                     self.observer.report(feed, report);
-                    if ahead {
-                        self.observer.report(feed, FeedReport::Ahead { kind });
+                    for (so, what) in
+                        [(ahead, Corrected::TimeAhead), (unknown_amount, Corrected::AmountUnknown)]
+                    {
+                        if so {
+                            self.observer.report(feed, FeedReport::Corrected { kind, what });
+                        }
                     }
-                    if let Some(state) = self.states.get_mut(usize::from(feed)) {
-                        state.newest = state.newest.max(at);
+                    if let Some(beat) = self.beats.get_mut(usize::from(feed)) {
+                        beat.came(at);
                     }
                 }
                 Outcome::Refused(_) => self.metrics.dropped(Some(kind), Dropped::Repeat),
@@ -240,7 +240,7 @@ impl Gate {
             Admission::Seconds { feed, from, to } => {
                 self.tell(ToShard::Seconds { feed, from, to }).await
             }
-            Admission::Gap(gap) => self.tell(ToShard::Gap { gap }).await,
+            Admission::Gap { feed, gap } => self.tell(ToShard::Gap { feed, gap }).await,
             Admission::Ready(Ready::Event { admitted, message }) => {
                 let Some(message) = message else {
                     let due = Due::Nothing;
@@ -260,11 +260,10 @@ impl Gate {
                 self.tell(ToShard::Event { feed, seq, admitted, due, received }).await;
                 self.score(ticket, seq, message, reading, kind).await;
             }
-            Admission::Ready(Ready::Look { channel, at, id, frames, pictures, identical }) => {
+            Admission::Ready(Ready::Look { channel, at, id, frames, pictures }) => {
                 let standing = self.standing(&channel, Kind::Frame, feed, received);
                 let ticket = Ticket { channel: channel.clone(), author: 0, alike: 0, standing };
-                let look =
-                    ToShard::Look { feed, seq, channel, at, id, frames, identical, received };
+                let look = ToShard::Look { feed, seq, channel, at, id, frames, received };
                 self.tell(look).await;
                 self.look(ticket, seq, LookJob { pictures }).await;
             }
@@ -331,38 +330,22 @@ impl Gate {
 
     /// A second of the daemon's clock: ticks for channels of live feeds that are connected and level.
     async fn second(&mut self) {
-        let now = clock();
-        for place in 0..self.states.len() {
+        let (now, ran) = (self.clock.now(), self.clock.ran());
+        let mut out = Vec::new();
+        for place in 0..self.beats.len() {
             let feed = place as u16;
             if self.intake.clock(feed) != FeedClock::Live {
                 continue;
             }
-            let state = &mut self.states[place];
-            let settled =
-                state.connected.is_some_and(|since| since.elapsed() >= Duration::from_secs(5));
-            match state.before {
-                Some((then, newest)) if then.elapsed() >= Duration::from_secs(5) => {
-                    // A backlog: the newest time gains more than the clock does.
-                    state.level = state.newest.since(newest) <= 6_000;
-                    state.before = Some((Instant::now(), state.newest));
+            if let Some(level_for) = self.beats[place].beat(ran) {
+                self.tell(ToShard::Tick { feed, now, level_for }).await;
+                self.intake.beat(feed, now, &mut out);
+                for admission in out.drain(..) {
+                    self.admit(feed, admission, now).await;
                 }
-                None => state.before = Some((Instant::now(), state.newest)),
-                _ => {}
-            }
-            if settled && state.level {
-                self.tell(ToShard::Tick { feed, now }).await;
             }
         }
         self.depths();
-        let mut out = Vec::new();
-        for feed in 0..self.states.len() as u16 {
-            if self.intake.clock(feed) == FeedClock::Live {
-                self.intake.close_looks(feed, now, &mut out);
-            }
-            for admission in out.drain(..) {
-                self.admit(feed, admission, now).await;
-            }
-        }
         self.flush_identities().await;
     }
 
@@ -388,26 +371,7 @@ impl Gate {
         if self.under_way.strong_count() > 0 {
             return;
         }
-        let mut feeds = Vec::new();
-        let unfinished = self.intake.door.unfinished();
-        let mut named = HashSet::new();
-        for (place, feed) in self.config.feeds.iter().enumerate() {
-            let place = place as u16;
-            if named.insert(feed.name.clone()) {
-                let (cursor, seen) = self.intake.dedupe.mark(place, &unfinished);
-                let (feed, second) = (feed.name.clone(), self.intake.second(place));
-                feeds
-                    .push((place, FeedMark { feed, cursor: cursor.map(Into::into), seen, second }));
-            }
-        }
-        let barrier = Arc::new(Barrier {
-            feeds,
-            donations: self.intake.dedupe.changed_donations().map(|changed| {
-                // A list of numbers.
-                serde_json::to_string(&changed).unwrap_or_default()
-            }),
-            config: self.config.digest(),
-        });
+        let barrier = Arc::new(barrier(&mut self.intake, &self.config));
         self.under_way = Arc::downgrade(&barrier);
         self.tell(ToShard::Barrier(barrier)).await;
     }
