@@ -1,6 +1,7 @@
 //! `vigie bench`: named benchmarks, each beside a baseline that runs in turn with it, so that what is compared had the
 //! same machine and the same load. Inputs are made by seed. Comes in: names; goes out: a table, or JSON.
 
+mod capacity;
 mod inference;
 mod latency;
 mod material;
@@ -18,7 +19,8 @@ use crate::config::Config;
 use crate::model::{Manifest, ModelError};
 
 /// What can be asked for, in the order in which all of them run.
-pub const NAMES: [&str; 6] = ["models", "decode", "evaluate", "features", "latency", "start"];
+pub const NAMES: [&str; 7] =
+    ["models", "decode", "evaluate", "features", "latency", "start", "capacity"];
 
 /// Everything that inputs are made from is drawn from this seed.
 const SEED: u64 = 0x0076_6967_6965;
@@ -120,24 +122,52 @@ impl Tail {
     }
 
     fn told(&self) -> String {
+        let missing = match self.missing {
+            0 => String::new(),
+            missing => format!(" ({missing} MISSING)"),
+        };
         let mut out = format!(
-            "  {}\n    p50 {:.1}, p90 {:.1}, p99 {:.1}, max {:.1} ms; n = {}{}; load {:.1}\n    beside {}: p50 {:.1}, p99 {:.1} ms, n = {}; \
-             ratio {:.2} at p50, {:.2} at p99",
+            "  {}\n    p50 {:.1}, p90 {:.1}, p99 {:.1}, max {:.1} ms; n = {}{missing}; load {:.1}",
             self.what,
             self.p50,
             self.p90,
             self.p99,
             self.max,
             grouped(self.n as f64),
-            if self.missing > 0 { format!(" ({} MISSING)", self.missing) } else { String::new() },
             self.load,
-            self.baseline,
-            self.baseline_p50,
-            self.baseline_p99,
-            self.baseline_n,
-            self.baseline_p50 / self.p50,
-            self.baseline_p99 / self.p99,
         );
+        if self.baseline_n > 0 {
+            out.push_str(&format!(
+                "\n    beside {}: p50 {:.1}, p99 {:.1} ms, n = {}; ratio {:.2} at p50, {:.2} at p99",
+                self.baseline,
+                self.baseline_p50,
+                self.baseline_p99,
+                self.baseline_n,
+                self.baseline_p50 / self.p50,
+                self.baseline_p99 / self.p99,
+            ));
+        }
+        self.notes.iter().for_each(|note| out.push_str(&format!("\n    {note}")));
+        out + &told(self.goal.as_ref())
+    }
+}
+
+/// The highest rate at which something still holds.
+#[derive(Debug, Serialize)]
+struct Rate {
+    what: String,
+    /// A second.
+    rate: f64,
+    notes: Vec<String>,
+    load: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    goal: Option<Goal>,
+}
+
+impl Rate {
+    fn told(&self) -> String {
+        let mut out =
+            format!("  {}: {} messages/s; load {:.1}", self.what, grouped(self.rate), self.load);
         self.notes.iter().for_each(|note| out.push_str(&format!("\n    {note}")));
         out + &told(self.goal.as_ref())
     }
@@ -197,6 +227,7 @@ struct Bench {
     manifest: Option<Manifest>,
     cases: Vec<Case>,
     tails: Vec<Tail>,
+    rates: Vec<Rate>,
 }
 
 impl Bench {
@@ -215,30 +246,32 @@ pub fn run(names: &[String], json: bool, config: &Path) -> Result<(), String> {
         return Err(format!("no benchmark is called `{name}`; there are: {}", NAMES.join(", ")));
     }
     let config = setup::config(config).map_err(|errors| errors.to_string())?;
-    let mut bench = Bench { config, manifest: None, cases: Vec::new(), tails: Vec::new() };
+    let mut bench =
+        Bench { config, manifest: None, cases: Vec::new(), tails: Vec::new(), rates: Vec::new() };
     let machine = Machine::here();
     if !json {
         println!("{}", machine.told());
     }
     for name in NAMES.iter().filter(|name| names.is_empty() || names.iter().any(|n| n == *name)) {
-        let before = (bench.cases.len(), bench.tails.len());
+        let before = (bench.cases.len(), bench.tails.len(), bench.rates.len());
         match *name {
             "models" => inference::models(&mut bench)?,
             "decode" => stages::decode(&mut bench),
             "evaluate" => stages::evaluate(&mut bench)?,
             "features" => stages::features(&mut bench)?,
             "latency" => latency::latency(&mut bench)?,
-            _ => start::start(&mut bench)?,
+            "start" => start::start(&mut bench)?,
+            _ => capacity::capacity(&mut bench)?,
         }
         if !json {
             println!("\n{name}");
             bench.cases[before.0..].iter().for_each(|case| println!("{}", case.told()));
+            bench.rates[before.2..].iter().for_each(|rate| println!("{}", rate.told()));
             bench.tails[before.1..].iter().for_each(|tail| println!("{}", tail.told()));
         }
     }
     if json {
-        let all =
-            serde_json::json!({ "machine": machine, "cases": bench.cases, "tails": bench.tails });
+        let all = serde_json::json!({ "machine": machine, "cases": bench.cases, "tails": bench.tails, "rates": bench.rates });
         println!("{all:#}");
     }
     Ok(())

@@ -16,6 +16,11 @@ impl PaidCount {
         Self { most, second: 0, counts: HashMap::new() }
     }
 
+    /// Another config holds.
+    pub fn limit(&mut self, most: u32) {
+        self.most = most;
+    }
+
     /// Counts one that was received now; whether it is among the first ones of its second.
     pub fn admits(&mut self, channel: &ChannelId, received: Timestamp) -> bool {
         if received.second() != self.second {

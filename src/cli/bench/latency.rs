@@ -38,7 +38,10 @@ async fn measure(
     threat: &'static str,
     channels: usize,
 ) -> Result<Tail, String> {
-    let plan = |name, alerts, lasts| Plan { rate: RATE, alerts, lasts, threat, name };
+    let plan = |name: &str, alerts, lasts| {
+        let name = name.to_owned();
+        Plan { rate: RATE, alerts, lasts, threat, name }
+    };
     let relayed = {
         let (platform, receiver) = (Platform::bind().await?, Receiver::start().await?);
         let (feed, sink) = (platform.address()?, receiver.address);
@@ -47,7 +50,7 @@ async fn measure(
         let mut socket = platform.client().await?;
         let mut traffic = Traffic::new(channels);
         let plan = plan("relayed", ALERTS, RELAY_LASTS);
-        let played = play(&mut socket, &mut traffic, &plan).await?;
+        let played = play(&mut socket, &mut traffic, None, &plan).await?;
         receiver.latencies(&played, Duration::from_secs(10)).await
     };
     let folder = Folder::new()?;
@@ -55,13 +58,12 @@ async fn measure(
     let daemon = Daemon::start(folder.path(), manifest, platform.address()?, receiver.address, "")?;
     let mut socket = platform.client().await?;
     let mut traffic = Traffic::new(channels);
-    play(&mut socket, &mut traffic, &plan("warm", 1.0, WARM_UP)).await?;
+    play(&mut socket, &mut traffic, None, &plan("warm", 1.0, WARM_UP)).await?;
     let before = daemon.on_core();
-    let played = play(&mut socket, &mut traffic, &plan("raised", ALERTS, LASTS)).await?;
+    let played = play(&mut socket, &mut traffic, None, &plan("raised", ALERTS, LASTS)).await?;
     let took = receiver.latencies(&played, Duration::from_secs(10)).await;
     let spent = daemon.on_core();
-    let metrics = daemon.metrics().await?;
-    let shed = metrics.sum("vigie_events_dropped_total", &["reason=\"shed_"]);
+    let shed = daemon.metrics().await?.shed();
     let mut tail = Tail::of(
         format!("event to webhook, {channels} channels, {} messages/s", super::grouped(RATE)),
         took,

@@ -32,6 +32,8 @@ use crate::model::{Manifest, Message, Scorer};
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The platform sends what is due at this pace.
 const BEAT: Duration = Duration::from_millis(2);
+/// A round of looks at every channel.
+const ROUND_MS: u64 = 20_000;
 /// Texts that are drawn from; none of them raises anything.
 const TEXTS: usize = 50_000;
 /// Sentences that a chat model should find harmful; the surest is used.
@@ -237,6 +239,11 @@ impl Drop for Daemon {
 pub struct Metrics(HashMap<String, f64>);
 
 impl Metrics {
+    /// Messages and looks that were shed.
+    pub fn shed(&self) -> f64 {
+        self.sum("vigie_events_dropped_total", &["reason=\"shed_"])
+    }
+
     /// The sum of a family's series whose labels hold all of `with`.
     pub fn sum(&self, family: &str, with: &[&str]) -> f64 {
         self.0
@@ -370,6 +377,49 @@ impl std::fmt::Display for Head<'_> {
     }
 }
 
+/// Looks of eight pictures at every channel each twenty seconds, spread evenly.
+pub struct Pictures {
+    shots: Vec<Bytes>,
+    /// Milliseconds after the round's begin, channel, number in its look; in order of time.
+    round: Vec<(u64, usize, usize)>,
+    began: Instant,
+    next: u64,
+}
+
+impl Pictures {
+    pub fn new(channels: usize) -> Self {
+        let frames = (0..channels).flat_map(|channel| (0..8).map(move |n| (channel, n)));
+        let every = ROUND_MS / channels.max(1) as u64;
+        let mut round: Vec<_> = frames
+            .map(|(channel, n)| ((channel as u64 * every + n as u64 * 250) % ROUND_MS, channel, n))
+            .collect();
+        round.sort_unstable();
+        Self { shots: material::pictures(32), round, began: Instant::now(), next: 0 }
+    }
+
+    /// The next picture that is due, as a binary message.
+    fn due(&mut self) -> Option<Vec<u8>> {
+        let (turn, place) =
+            (self.next / self.round.len() as u64, (self.next % self.round.len() as u64) as usize);
+        let (after, channel, n) = self.round[place];
+        if self.began.elapsed().as_millis() < u128::from(turn * ROUND_MS + after) {
+            return None;
+        }
+        let (at, id) = (super::super::setup::clock(), self.next);
+        self.next += 1;
+        let header = format!(
+            r#"{{"type":"frame","id":"f{id}","at":"{at}","channel":"bench:{channel}","media":"image/jpeg","look":{{"id":"L{turn}-{channel}","n":{},"of":8}}}}"#,
+            n + 1
+        );
+        let shot = &self.shots[(id % self.shots.len() as u64) as usize];
+        let mut out = Vec::with_capacity(4 + header.len() + shot.len());
+        out.extend((header.len() as u32).to_be_bytes());
+        out.extend(header.as_bytes());
+        out.extend_from_slice(shot);
+        Some(out)
+    }
+}
+
 /// What is sent when.
 pub struct Plan {
     /// Messages a second.
@@ -379,7 +429,7 @@ pub struct Plan {
     pub lasts: Duration,
     pub threat: &'static str,
     /// Names the channels of this plan's alerts.
-    pub name: &'static str,
+    pub name: String,
 }
 
 /// What became of a plan.
@@ -396,6 +446,7 @@ pub struct Played {
 pub async fn play(
     socket: &mut Socket,
     traffic: &mut Traffic,
+    mut pictures: Option<&mut Pictures>,
     plan: &Plan,
 ) -> Result<Played, String> {
     let began = Instant::now();
@@ -427,6 +478,9 @@ pub async fn play(
             fresh.push((channel, Instant::now()));
             socket.feed(Frame::text(line)).await.map_err(lost)?;
             raising += 1;
+        }
+        while let Some(picture) = pictures.as_mut().and_then(|pictures| pictures.due()) {
+            socket.feed(Frame::binary(picture)).await.map_err(lost)?;
         }
         socket.flush().await.map_err(lost)?;
         played.raising.extend(fresh);
