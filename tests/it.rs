@@ -40,6 +40,8 @@ mod models;
 mod monitoring;
 #[path = "it/ops.rs"]
 mod ops;
+#[path = "it/overload.rs"]
+mod overload;
 #[path = "it/peers.rs"]
 mod peers;
 #[path = "it/reload.rs"]

@@ -142,7 +142,7 @@ impl Crowd {
             self.laughing.add(at, 1.0, messages);
         }
         // Messages without an author are one voice.
-        let who = user.map_or(0, |key| u64::from_le_bytes(key.0[..8].try_into().unwrap_or([0; 8])));
+        let who = user.map_or(0, |key| key.short());
         for label in CHAT_LABELS {
             let Some(score) = scores.chat(label) else { continue };
             self.seen |= 1 << label as u8;

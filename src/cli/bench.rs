@@ -1,9 +1,13 @@
 //! `vigie bench`: named benchmarks, each beside a baseline that runs in turn with it, so that what is compared had the
 //! same machine and the same load. Inputs are made by seed. Comes in: names; goes out: a table, or JSON.
 
+mod capacity;
 mod inference;
+mod latency;
 mod material;
+mod rig;
 mod stages;
+mod start;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -15,7 +19,8 @@ use crate::config::Config;
 use crate::model::{Manifest, ModelError};
 
 /// What can be asked for, in the order in which all of them run.
-pub const NAMES: [&str; 4] = ["models", "decode", "evaluate", "features"];
+pub const NAMES: [&str; 7] =
+    ["models", "decode", "evaluate", "features", "latency", "start", "capacity"];
 
 /// Everything that inputs are made from is drawn from this seed.
 const SEED: u64 = 0x0076_6967_6965;
@@ -72,6 +77,121 @@ impl Spread {
     }
 }
 
+/// How long one thing took, many times: what counts is the end of the tail. Milliseconds.
+#[derive(Debug, Serialize)]
+struct Tail {
+    what: String,
+    n: usize,
+    /// Those that did not come.
+    missing: usize,
+    p50: f64,
+    p90: f64,
+    p99: f64,
+    max: f64,
+    baseline: String,
+    baseline_n: usize,
+    baseline_p50: f64,
+    baseline_p99: f64,
+    /// Load over a minute when it ended.
+    load: f64,
+    notes: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    goal: Option<Goal>,
+}
+
+impl Tail {
+    fn of(what: String, mut took: Vec<f64>, baseline: &str, mut theirs: Vec<f64>) -> Self {
+        took.sort_by(f64::total_cmp);
+        theirs.sort_by(f64::total_cmp);
+        Self {
+            what,
+            n: took.len(),
+            missing: 0,
+            p50: quantile(&took, 0.5),
+            p90: quantile(&took, 0.9),
+            p99: quantile(&took, 0.99),
+            max: quantile(&took, 1.0),
+            baseline: baseline.to_owned(),
+            baseline_n: theirs.len(),
+            baseline_p50: quantile(&theirs, 0.5),
+            baseline_p99: quantile(&theirs, 0.99),
+            load: load(),
+            notes: Vec::new(),
+            goal: None,
+        }
+    }
+
+    fn told(&self) -> String {
+        let missing = match self.missing {
+            0 => String::new(),
+            missing => format!(" ({missing} MISSING)"),
+        };
+        let mut out = format!(
+            "  {}\n    p50 {:.1}, p90 {:.1}, p99 {:.1}, max {:.1} ms; n = {}{missing}; load {:.1}",
+            self.what,
+            self.p50,
+            self.p90,
+            self.p99,
+            self.max,
+            grouped(self.n as f64),
+            self.load,
+        );
+        if self.baseline_n > 0 {
+            out.push_str(&format!(
+                "\n    beside {}: p50 {:.1}, p99 {:.1} ms, n = {}; ratio {:.2} at p50, {:.2} at p99",
+                self.baseline,
+                self.baseline_p50,
+                self.baseline_p99,
+                self.baseline_n,
+                self.baseline_p50 / self.p50,
+                self.baseline_p99 / self.p99,
+            ));
+        }
+        self.notes.iter().for_each(|note| out.push_str(&format!("\n    {note}")));
+        out + &told(self.goal.as_ref())
+    }
+}
+
+/// The highest rate at which something still holds.
+#[derive(Debug, Serialize)]
+struct Rate {
+    what: String,
+    /// A second.
+    rate: f64,
+    notes: Vec<String>,
+    load: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    goal: Option<Goal>,
+}
+
+impl Rate {
+    fn told(&self) -> String {
+        let mut out =
+            format!("  {}: {} messages/s; load {:.1}", self.what, grouped(self.rate), self.load);
+        self.notes.iter().for_each(|note| out.push_str(&format!("\n    {note}")));
+        out + &told(self.goal.as_ref())
+    }
+}
+
+/// The value below which a share of the sorted values lies; 0 of none.
+fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let rank = (share * sorted.len() as f64).ceil() as usize;
+    sorted.get(rank.saturating_sub(1)).copied().unwrap_or(0.0)
+}
+
+fn told(goal: Option<&Goal>) -> String {
+    goal.map_or_else(String::new, |goal| {
+        let met = if goal.met { "met" } else { "NOT met" };
+        format!("\n    goal {}: {met}", goal.what)
+    })
+}
+
+/// Load over the last minute; 0 is idle.
+fn load() -> f64 {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ').next().and_then(|load| load.parse().ok()).unwrap_or(0.0)
+}
+
 /// The machine that the numbers are of.
 #[derive(Debug, Serialize)]
 struct Machine {
@@ -91,13 +211,10 @@ impl Machine {
         };
         let cpu = line("/proc/cpuinfo", "model name")
             .and_then(|line| Some(line.split_once(':')?.1.trim().to_owned()));
-        let load = line("/proc/loadavg", "")
-            .and_then(|line| line.split(' ').next()?.parse().ok())
-            .unwrap_or(0.0);
         Self {
             cpu: cpu.unwrap_or_else(|| "unknown".into()),
             cores: std::thread::available_parallelism().map_or(1, |n| n.get()),
-            load,
+            load: load(),
             profile: if cfg!(debug_assertions) { "dev" } else { "release" },
             version: env!("CARGO_PKG_VERSION"),
         }
@@ -109,6 +226,8 @@ struct Bench {
     config: Config,
     manifest: Option<Manifest>,
     cases: Vec<Case>,
+    tails: Vec<Tail>,
+    rates: Vec<Rate>,
 }
 
 impl Bench {
@@ -127,26 +246,32 @@ pub fn run(names: &[String], json: bool, config: &Path) -> Result<(), String> {
         return Err(format!("no benchmark is called `{name}`; there are: {}", NAMES.join(", ")));
     }
     let config = setup::config(config).map_err(|errors| errors.to_string())?;
-    let mut bench = Bench { config, manifest: None, cases: Vec::new() };
+    let mut bench =
+        Bench { config, manifest: None, cases: Vec::new(), tails: Vec::new(), rates: Vec::new() };
     let machine = Machine::here();
     if !json {
         println!("{}", machine.told());
     }
     for name in NAMES.iter().filter(|name| names.is_empty() || names.iter().any(|n| n == *name)) {
-        let before = bench.cases.len();
+        let before = (bench.cases.len(), bench.tails.len(), bench.rates.len());
         match *name {
             "models" => inference::models(&mut bench)?,
             "decode" => stages::decode(&mut bench),
             "evaluate" => stages::evaluate(&mut bench)?,
-            _ => stages::features(&mut bench)?,
+            "features" => stages::features(&mut bench)?,
+            "latency" => latency::latency(&mut bench)?,
+            "start" => start::start(&mut bench)?,
+            _ => capacity::capacity(&mut bench)?,
         }
         if !json {
             println!("\n{name}");
-            bench.cases[before..].iter().for_each(|case| println!("{}", case.told()));
+            bench.cases[before.0..].iter().for_each(|case| println!("{}", case.told()));
+            bench.rates[before.2..].iter().for_each(|rate| println!("{}", rate.told()));
+            bench.tails[before.1..].iter().for_each(|tail| println!("{}", tail.told()));
         }
     }
     if json {
-        let all = serde_json::json!({ "machine": machine, "cases": bench.cases });
+        let all = serde_json::json!({ "machine": machine, "cases": bench.cases, "tails": bench.tails, "rates": bench.rates });
         println!("{all:#}");
     }
     Ok(())
@@ -238,11 +363,7 @@ impl Case {
                 baseline.ratio.told(2)
             ));
         }
-        if let Some(goal) = &self.goal {
-            let met = if goal.met { "met" } else { "NOT met" };
-            out.push_str(&format!("\n    goal {}: {met}", goal.what));
-        }
-        out
+        out + &told(self.goal.as_ref())
     }
 }
 
@@ -280,6 +401,13 @@ mod tests {
         assert_eq!(baseline.ratio.median, 1.0);
         assert_eq!((baseline.ratio.low, baseline.ratio.high), (0.5, 2.0));
         assert_eq!(baseline.micros.median, 20.0);
+    }
+
+    #[test]
+    fn a_quantile_is_one_of_the_values() {
+        let values: Vec<f64> = (1..=200).map(f64::from).collect();
+        assert_eq!([0.5, 0.99, 1.0].map(|share| quantile(&values, share)), [100.0, 198.0, 200.0]);
+        assert_eq!((quantile(&[7.0], 0.99), quantile(&[], 0.5)), (7.0, 0.0));
     }
 
     #[test]

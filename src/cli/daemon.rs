@@ -5,7 +5,7 @@
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::time::{Duration, Instant};
 
 use lru::LruCache;
@@ -21,6 +21,7 @@ use super::engine::{Engine, Oracle};
 use super::gate::{FeedState, Gate};
 use super::intake::{FeedClock, Intake};
 use super::observe::{FeedCounts, InferenceCounts, SinkCounts};
+use super::paid::PaidCount;
 use super::recall::recall;
 use super::reload::{self, Current, FeedSetup, Reloader, Starter};
 use super::setup::{self, SetupError};
@@ -162,6 +163,9 @@ impl Daemon {
                 messages: config.limits.chat_queue,
                 looks: config.limits.look_queue,
                 max_wait: config.models.max_wait.0,
+                batch: config.models.max_batch,
+                shed_after: Some(config.limits.chat_wait.0),
+                cache: config.limits.score_cache,
                 ..InferenceOptions::default()
             };
             let (manifest, counts) = (manifest.clone(), InferenceCounts::new(&metrics, &manifest));
@@ -221,6 +225,7 @@ impl Daemon {
         let (idle, in_memory) = (config.limits.idle.0, config.limits.channels);
         let shelf = Shelf::new(store.clone(), asleep, durable, idle, in_memory);
         let (samples_tx, samples) = mpsc::channel(1024);
+        let backlog = Arc::new(AtomicUsize::new(0));
         let floors = current.clone();
         let names: Vec<String> = config.feeds.iter().map(|feed| feed.name.clone()).collect();
         let standing = Standing {
@@ -234,6 +239,7 @@ impl Daemon {
         let wiring = Wiring {
             standing: Arc::new(standing),
             committer: to_committer.clone(),
+            backlog: backlog.clone(),
             rows: rows.clone(),
             live: live.clone(),
             samples: samples_tx,
@@ -301,6 +307,14 @@ impl Daemon {
             metrics: metrics.clone(),
             health: health.clone(),
             observer: observer.clone(),
+            queues: [
+                metrics.queue("chat", config.limits.chat_queue),
+                metrics.queue("look", config.limits.look_queue),
+                metrics.queue("shard", config.limits.shard_queue.max(64)),
+                metrics.queue("backlog", config.limits.backlog),
+            ],
+            paid: PaidCount::new(config.limits.paid_per_second),
+            backlog: backlog.clone(),
             states,
             beats: config.feeds.iter().map(|_| Beat::default()).collect(),
             clock: clock.clone(),

@@ -2,10 +2,12 @@
 //! the inference threads, gives the second's beat to live feeds, asks for checkpoints, and takes wishes for pictures
 //! and saved cursors back to the feeds.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use lru::LruCache;
+use prometheus::IntGauge;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -13,19 +15,23 @@ use super::beat::Beat;
 use super::commit::ToCommitter;
 use super::intake::{Admission, FeedClock, Intake, Outcome};
 use super::observe::FeedCounts;
+use super::paid::PaidCount;
 use super::recall::barrier;
 use super::setup;
-use super::shard::{Barrier, Rows, ToShard};
-use super::terms::Standing;
+use super::shard::{Barrier, Due, Rows, ToShard};
+use super::terms;
 use crate::config::Config;
 use crate::event::{ChannelId, Event, FeedItem, Kind, Level, Timestamp, Unscored, UserKey};
 use crate::evidence::{Evidence, Identity, IdentityKey};
 use crate::feed::{FeedEvent, FeedObserver, FeedReport, FromFeed, ToFeed};
-use crate::model::{Inference, LookJob, Looked, Message, MessageScores, Ready, Rejected, Scored};
+use crate::model::{
+    Inference, LookJob, Looked, Message, MessageScores, Reading, Ready, Rejected, Scored, Standing,
+    Ticket,
+};
 use crate::telemetry::{Clock, Component, Corrected, Dropped, Health, Metrics, Status};
 
-/// How long chat waits for room in a full inference queue before it is shed.
-const SHED_AFTER: Duration = Duration::from_millis(250);
+/// How often room is looked for where all that waits must be kept.
+const ROOM: Duration = Duration::from_millis(2);
 
 /// A feed's place at the gate; it keeps it as long as the daemon runs.
 pub struct FeedState {
@@ -53,6 +59,12 @@ pub struct Gate {
     pub metrics: Metrics,
     pub health: Health,
     pub observer: Arc<FeedCounts>,
+    /// Events and looks that wait in the shards; they take away from it.
+    pub backlog: Arc<AtomicUsize>,
+    /// Gauges of the queues: chat, looks, shard, backlog.
+    pub queues: [IntGauge; 4],
+    /// Paid messages of this second, by channel.
+    pub paid: PaidCount,
     /// Feeds by place, and below the beat of each.
     pub states: Vec<FeedState>,
     pub beats: Vec<Beat>,
@@ -82,7 +94,7 @@ pub enum ToGate {
 /// Another config, and what the gate needs of it.
 pub struct Reload {
     pub config: Arc<Config>,
-    pub standing: Arc<Standing>,
+    pub standing: Arc<terms::Standing>,
     /// Feeds that begin, at their places: name, clock, the way to the task. New places follow those there are.
     pub begun: Vec<(u16, String, FeedClock, mpsc::Sender<ToFeed>)>,
     /// Places of feeds that are no more.
@@ -90,19 +102,31 @@ pub struct Reload {
 }
 
 /// Takes a score back to the shard; called on an inference thread.
-struct ToShardReply(mpsc::Sender<ToShard>, ChannelId, u64);
+struct Reply {
+    shard: mpsc::Sender<ToShard>,
+    metrics: Metrics,
+    channel: ChannelId,
+    seq: u64,
+    kind: Kind,
+}
 
-impl Scored<MessageScores> for ToShardReply {
+impl Scored<MessageScores> for Reply {
     fn done(self: Box<Self>, scores: Result<MessageScores, Unscored>) {
-        let Self(shard, channel, seq) = *self;
+        let Self { shard, metrics, channel, seq, kind } = *self;
+        if scores == Err(Unscored::Shed) {
+            metrics.dropped(Some(kind), Dropped::ShedChat);
+        }
         // The shard is gone only when the daemon goes down.
         let _ = shard.blocking_send(ToShard::MessageScored { channel, seq, scores });
     }
 }
 
-impl Scored<Looked> for ToShardReply {
+impl Scored<Looked> for Reply {
     fn done(self: Box<Self>, scores: Result<Looked, Unscored>) {
-        let Self(shard, channel, seq) = *self;
+        let Self { shard, metrics, channel, seq, kind } = *self;
+        if scores == Err(Unscored::Shed) {
+            metrics.dropped(Some(kind), Dropped::ShedLook);
+        }
         let _ = shard.blocking_send(ToShard::LookScored { channel, seq, scores });
     }
 }
@@ -224,11 +248,7 @@ impl Gate {
             {
                 fresh.push((user.key, sealer.seal(&user.key, &identity)));
             }
-            let level = rows
-                .read()
-                .get(&event.channel)
-                .map_or(Level::None, |row| row.level.max(row.level_floor));
-            evidence.offer_event(event, level);
+            evidence.offer_event(event, level(rows, &event.channel));
         };
         let outcome = self.intake.item(feed, item, received, &mut out, &mut seen);
         if let Some(kind) = counted {
@@ -263,70 +283,98 @@ impl Gate {
     async fn admit(&mut self, feed: u16, admission: Admission, received: Timestamp) {
         self.seq += 1;
         let seq = self.seq;
+        if matches!(admission, Admission::Ready(_)) {
+            // Scores are on their way or their time is bounded, so there is room soon.
+            while self.backlog.load(Ordering::Relaxed) >= self.config.limits.backlog {
+                tokio::time::sleep(ROOM).await;
+            }
+            self.backlog.fetch_add(1, Ordering::Relaxed);
+        }
         match admission {
             Admission::Seconds { feed, from, to } => {
                 self.tell(ToShard::Seconds { feed, from, to }).await
             }
             Admission::Gap { feed, gap } => self.tell(ToShard::Gap { feed, gap }).await,
             Admission::Ready(Ready::Event { admitted, message }) => {
-                let channel = admitted.event.channel.clone();
-                let kind = admitted.event.kind();
-                let scored = message.is_some();
-                self.tell(ToShard::Event { feed, seq, admitted, scored, received }).await;
-                if let Some(message) = message {
-                    self.score(channel, seq, message, kind, feed).await;
+                let Some(message) = message else {
+                    let due = Due::Nothing;
+                    return self.tell(ToShard::Event { feed, seq, admitted, due, received }).await;
+                };
+                let reading = self.inference.read(&message);
+                if let Some(scores) = reading.scores {
+                    let due = Due::Known(scores);
+                    return self.tell(ToShard::Event { feed, seq, admitted, due, received }).await;
                 }
+                let event = &admitted.event;
+                let (kind, channel) = (event.kind(), event.channel.clone());
+                let author = event.user.as_ref().map_or(0, |user| user.key.short());
+                let standing = self.standing(&channel, kind, feed, received);
+                let ticket = Ticket { channel, author, alike: reading.alike, standing };
+                let due = Due::Scores;
+                self.tell(ToShard::Event { feed, seq, admitted, due, received }).await;
+                self.score(ticket, seq, message, reading, kind).await;
             }
             Admission::Ready(Ready::Look { channel, at, id, frames, pictures }) => {
-                let look =
-                    ToShard::Look { feed, seq, channel: channel.clone(), at, id, frames, received };
+                let standing = self.standing(&channel, Kind::Frame, feed, received);
+                let ticket = Ticket { channel: channel.clone(), author: 0, alike: 0, standing };
+                let look = ToShard::Look { feed, seq, channel, at, id, frames, received };
                 self.tell(look).await;
-                self.look(channel, seq, LookJob { pictures }, feed).await;
+                self.look(ticket, seq, LookJob { pictures }).await;
             }
         }
     }
 
-    /// Queues a message; while the queue is full chat waits a little and is then shed, what is paid waits for room.
-    async fn score(
+    /// How dear the scores of an event are. Paid messages beyond `[limits] paid_per_second` in one channel have no
+    /// more claim to be scored than its chat: their money counts, their words wait in turn.
+    fn standing(
         &mut self,
-        channel: ChannelId,
-        seq: u64,
-        message: Message,
+        channel: &ChannelId,
         kind: Kind,
         feed: u16,
+        received: Timestamp,
+    ) -> Standing {
+        let sheddable = match kind {
+            Kind::Chat | Kind::Frame => true,
+            Kind::Donation | Kind::Reward => !self.paid.admits(channel, received),
+            _ => false,
+        };
+        if !sheddable || self.intake.clock(feed) == FeedClock::Data {
+            return Standing::Kept;
+        }
+        if level(&self.rows, channel) >= Level::Concern { Standing::High } else { Standing::Low }
+    }
+
+    /// Queues a message; where all that waits must be kept, and it too, it waits for room, and so do the feeds.
+    async fn score(
+        &mut self,
+        ticket: Ticket,
+        seq: u64,
+        message: Message,
+        reading: Reading,
+        kind: Kind,
     ) {
-        let waits = kind != Kind::Chat || self.intake.clock(feed) == FeedClock::Data;
-        let since = Instant::now();
         let mut message = message;
-        let reply = ToShardReply(self.shard.clone(), channel.clone(), seq);
-        let mut reply: Box<dyn Scored<MessageScores>> = Box::new(reply);
-        while let Err(Rejected(back)) = self.inference.message(message, reply) {
-            if !waits && since.elapsed() >= SHED_AFTER {
-                self.metrics.dropped(Some(kind), Dropped::ShedChat);
-                let scores = Err(Unscored::Shed);
-                self.tell(ToShard::MessageScored { channel, seq, scores }).await;
-                return;
-            }
+        let mut reply: Box<dyn Scored<MessageScores>> = Box::new(self.reply(&ticket, seq, kind));
+        while let Err(Rejected(back)) =
+            self.inference.offer_message(&ticket, message, reading.key, reply)
+        {
             (message, reply) = back;
-            tokio::time::sleep(Duration::from_millis(2)).await;
+            tokio::time::sleep(ROOM).await;
         }
     }
 
-    async fn look(&mut self, channel: ChannelId, seq: u64, job: LookJob, feed: u16) {
-        let waits = self.intake.clock(feed) == FeedClock::Data;
-        let since = Instant::now();
+    async fn look(&mut self, ticket: Ticket, seq: u64, job: LookJob) {
         let mut job = job;
-        let reply = ToShardReply(self.shard.clone(), channel.clone(), seq);
-        let mut reply: Box<dyn Scored<Looked>> = Box::new(reply);
-        while let Err(Rejected(back)) = self.inference.look(job, reply) {
-            if !waits && since.elapsed() >= SHED_AFTER {
-                self.metrics.dropped(Some(Kind::Frame), Dropped::ShedLook);
-                self.tell(ToShard::LookScored { channel, seq, scores: Err(Unscored::Shed) }).await;
-                return;
-            }
+        let mut reply: Box<dyn Scored<Looked>> = Box::new(self.reply(&ticket, seq, Kind::Frame));
+        while let Err(Rejected(back)) = self.inference.offer_look(&ticket, job, reply) {
             (job, reply) = back;
-            tokio::time::sleep(Duration::from_millis(2)).await;
+            tokio::time::sleep(ROOM).await;
         }
+    }
+
+    fn reply(&self, ticket: &Ticket, seq: u64, kind: Kind) -> Reply {
+        let (shard, metrics) = (self.shard.clone(), self.metrics.clone());
+        Reply { shard, metrics, channel: ticket.channel.clone(), seq, kind }
     }
 
     async fn tell(&self, message: ToShard) {
@@ -351,7 +399,18 @@ impl Gate {
                 }
             }
         }
+        self.depths();
         self.flush_identities().await;
+    }
+
+    /// Tells how full the queues are.
+    fn depths(&self) {
+        let (chat, looks) = self.inference.depth();
+        let backlog = self.backlog.load(Ordering::Relaxed);
+        let shard = self.shard.max_capacity() - self.shard.capacity();
+        for (gauge, depth) in self.queues.iter().zip([chat, looks, shard, backlog]) {
+            gauge.set(i64::try_from(depth).unwrap_or(i64::MAX));
+        }
     }
 
     async fn flush_identities(&mut self) {
@@ -408,6 +467,7 @@ impl Gate {
         self.intake
             .door
             .read_by(setup::categories(&config), Arc::new(config.currency.table.rates()));
+        self.paid.limit(config.limits.paid_per_second);
         self.config = config;
         for place in gone {
             if let Some(state) = self.states.get_mut(usize::from(place)) {
@@ -426,4 +486,9 @@ impl Gate {
         }
         self.tell(ToShard::Reload(standing)).await;
     }
+}
+
+/// The level of a channel as its shard last published it, or the config's for it.
+fn level(rows: &Rows, channel: &ChannelId) -> Level {
+    rows.read().get(channel).map_or(Level::None, |row| row.level.max(row.level_floor))
 }

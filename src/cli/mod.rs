@@ -18,6 +18,7 @@ mod feed;
 mod gate;
 pub mod intake;
 mod observe;
+mod paid;
 pub mod recall;
 mod record;
 mod reload;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
+use prometheus::IntCounter;
 
 use super::setup::clock;
 use crate::delivery::{DeliveryObserver, Outcome, SinkState, SinkView};
@@ -137,14 +138,19 @@ pub struct InferenceCounts {
     metrics: Metrics,
     text: String,
     image: String,
+    hits: IntCounter,
+    misses: IntCounter,
 }
 
 impl InferenceCounts {
     pub fn new(metrics: &Metrics, manifest: &Manifest) -> Self {
         let name = |kind| manifest.of_kind(kind).next().map(|m| m.name.clone()).unwrap_or_default();
+        let text = name(ModelKind::Text);
         Self {
             metrics: metrics.clone(),
-            text: name(ModelKind::Text),
+            hits: metrics.cache(&text, true),
+            misses: metrics.cache(&text, false),
+            text,
             image: name(ModelKind::Image),
         }
     }
@@ -154,6 +160,11 @@ impl Watcher for InferenceCounts {
     fn batch(&self, what: &'static str, size: usize, took: Duration) {
         let model = if what == "message" { &self.text } else { &self.image };
         self.metrics.inference(model, size, took);
+    }
+
+    fn looked_up(&self, hits: usize, misses: usize) {
+        self.hits.inc_by(hits as u64);
+        self.misses.inc_by(misses as u64);
     }
 
     fn failed(&self, error: &ModelError) {

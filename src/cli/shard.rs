@@ -4,6 +4,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use hashbrown::HashMap;
@@ -42,7 +43,7 @@ pub enum ToShard {
         feed: u16,
         seq: u64,
         admitted: Admitted,
-        scored: bool,
+        due: Due,
         received: Timestamp,
     },
     Look {
@@ -92,6 +93,17 @@ pub enum ToShard {
     Stop,
 }
 
+/// What an event still waits for.
+#[derive(Debug)]
+pub enum Due {
+    /// It has no words to score.
+    Nothing,
+    /// Its scores follow.
+    Scores,
+    /// They are known already.
+    Known(MessageScores),
+}
+
 /// A checkpoint under way: what each feed had brought when it was asked for.
 #[derive(Debug)]
 pub struct Barrier {
@@ -108,6 +120,8 @@ pub type Rows = Arc<RwLock<HashMap<ChannelId, ChannelRow>>>;
 pub struct Wiring {
     pub standing: Arc<Standing>,
     pub committer: mpsc::Sender<ToCommitter>,
+    /// Events and looks that the door admitted and no channel has consumed; the gate adds to it.
+    pub backlog: Arc<AtomicUsize>,
     pub rows: Rows,
     pub live: broadcast::Sender<Live>,
     /// Requests for pictures, on their way to the feeds.
@@ -130,6 +144,8 @@ enum Item {
 
 struct Pending {
     seq: u64,
+    /// Counted in the backlog.
+    admitted: bool,
     item: Item,
     received: Timestamp,
     /// When it came, on the clock that only runs.
@@ -212,12 +228,12 @@ impl Shard {
     /// One message; [`Shard::run`] without its thread.
     pub fn take(&mut self, message: ToShard) {
         match message {
-            ToShard::Event { feed, seq, admitted, scored, received } => {
+            ToShard::Event { feed, seq, admitted, due, received } => {
                 let channel = admitted.event.channel.clone();
-                let item = if scored {
-                    Item::Event(admitted)
-                } else {
-                    Item::Ready(event_entry(admitted, None))
+                let item = match due {
+                    Due::Scores => Item::Event(admitted),
+                    Due::Nothing => Item::Ready(event_entry(admitted, None)),
+                    Due::Known(scores) => Item::Ready(event_entry(admitted, Some(Ok(scores)))),
                 };
                 self.enqueue(channel, seq, item, received, feed);
             }
@@ -267,14 +283,26 @@ impl Shard {
         received: Timestamp,
         feed: u16,
     ) {
-        let pending = Pending { seq, item, received, since: self.wiring.clock.ran(), feed };
-        self.queues.entry_ref(&channel).or_default().push_back(pending);
+        let queue = self.queues.entry_ref(&channel).or_default();
+        let admitted = seq > 0;
+        // What the door did not admit stands behind what it did, and its scores are never told.
+        let seq = seq.max(queue.back().map_or(0, |last| last.seq));
+        queue.push_back(Pending {
+            seq,
+            admitted,
+            item,
+            received,
+            since: self.wiring.clock.ran(),
+            feed,
+        });
         self.drain(&channel);
     }
 
     fn scored(&mut self, channel: &ChannelId, seq: u64, ready: impl FnOnce(Item) -> Item) {
         let Some(queue) = self.queues.get_mut(channel) else { return };
-        if let Some(pending) = queue.iter_mut().find(|pending| pending.seq == seq) {
+        // In order of admission; what the door did not admit has the number of what stands before it.
+        let first = queue.partition_point(|pending| pending.seq < seq);
+        if let Some(pending) = queue.get_mut(first).filter(|pending| pending.seq == seq) {
             let item = std::mem::replace(&mut pending.item, Item::Barrier);
             pending.item = ready(item);
         }
@@ -315,6 +343,9 @@ impl Shard {
             }
             // The head was there just above.
             let Some(pending) = queue.pop_front() else { return };
+            if pending.admitted {
+                self.wiring.backlog.fetch_sub(1, Ordering::Relaxed);
+            }
             match pending.item {
                 Item::Ready(entry) => self.consume(entry, pending.received, pending.feed, None),
                 Item::Look { .. } => {

@@ -390,10 +390,15 @@ pub struct Limits {
     pub feed_queue: usize,
     /// Messages that wait for a score. Default: `8192`.
     pub chat_queue: usize,
+    /// How long a message waits for its score on a live clock before it is shed. Default: `2s`.
+    pub chat_wait: Dur,
     /// Looks that wait for a score. Default: `64`.
     pub look_queue: usize,
-    /// Scored events that wait for a channel shard. Default: `4096`.
+    /// Events and scores on their way to a channel shard. Default: `4096`.
     pub shard_queue: usize,
+    /// Events that wait in the shards for scores, their own or of what came before them; beyond it feeds are read more
+    /// slowly. Default: `65536`.
+    pub backlog: usize,
     /// Scored texts that are remembered, so that a repeated text costs nothing. Default: `20000`.
     pub score_cache: usize,
     /// Channels in memory; the longest idle ones go to the store. Default: `100000`.
@@ -431,8 +436,10 @@ impl Default for Limits {
             dedupe: 200_000,
             feed_queue: 4096,
             chat_queue: 8192,
+            chat_wait: Dur::secs(2),
             look_queue: 64,
             shard_queue: 4096,
+            backlog: 65_536,
             score_cache: 20_000,
             channels: 100_000,
             idle: Dur::mins(10),

@@ -15,6 +15,12 @@ impl UserKey {
         hex(&self.0)
     }
 
+    /// Its first half: enough to tell the authors of one channel apart.
+    pub fn short(&self) -> u64 {
+        let [a, b, c, d, e, f, g, h, ..] = self.0;
+        u64::from_le_bytes([a, b, c, d, e, f, g, h])
+    }
+
     pub fn parse(text: &str) -> Option<Self> {
         Some(Self(unhex(text)?.try_into().ok()?))
     }

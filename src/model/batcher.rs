@@ -1,22 +1,29 @@
-//! The micro-batcher: one bounded queue for messages and one for looks, in front of a few threads that each hold
+//! The micro-batcher: one fair, bounded queue for messages and one for looks, in front of a few threads that each hold
 //! their own sessions. A batch is taken when it is worth it (by cost) or its oldest entry has waited long enough;
-//! entries that nobody waits for any more are skipped. A thread that prefers looks and one that prefers messages
-//! keep either kind from waiting behind the other; a thread that is alone takes whatever has waited longer.
+//! entries that nobody waits for any more are skipped, and a text that was just scored is not scored again. A thread
+//! that prefers looks and one that prefers messages keep either kind from waiting behind the other; a thread that is
+//! alone takes whatever has waited longer. What the queues shed is told by the same threads.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use hashbrown::HashMap;
 use parking_lot::{Condvar, Mutex};
 
+use super::cache::{Reading, ScoreCache};
 use super::manifest::{Manifest, ModelError};
+use super::queue::{FairQueue, Pushed, Standing, TURN, Ticket};
 use super::scorer::{Looked, Message, MessageScores, Scorer};
-use crate::event::Unscored;
+use crate::event::{ChannelId, Unscored};
 
 /// Most messages in a batch: the largest batch size of the graphs.
 const MOST: usize = 64;
+/// Batches of messages that a thread which is alone takes at most while a look waits.
+const PASSED_OVER: u32 = 8;
+/// What a message costs beside its bytes: its row of the batch.
+const ROW: usize = 32;
 
 /// How the batcher runs.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +38,12 @@ pub struct InferenceOptions {
     pub max_wait: Duration,
     /// Bytes of text at which a batch is full whatever its count.
     pub cost: usize,
+    /// Most messages in a batch, up to 64.
+    pub batch: usize,
+    /// How long a message that may be shed waits for its score at most; none: for ever.
+    pub shed_after: Option<Duration>,
+    /// Scored texts that are remembered.
+    pub cache: usize,
 }
 
 impl Default for InferenceOptions {
@@ -41,6 +54,9 @@ impl Default for InferenceOptions {
             looks: 64,
             max_wait: Duration::from_millis(2),
             cost: 16 * 1024,
+            batch: MOST,
+            shed_after: None,
+            cache: 20_000,
         }
     }
 }
@@ -49,6 +65,8 @@ impl Default for InferenceOptions {
 pub trait Watcher: Send + Sync {
     /// `what` is `message` or `look`.
     fn batch(&self, _what: &'static str, _size: usize, _took: Duration) {}
+    /// Messages whose scores were remembered, and messages that had to be scored.
+    fn looked_up(&self, _hits: usize, _misses: usize) {}
     fn failed(&self, _error: &ModelError) {}
     fn bad_picture(&self, _error: &super::image::ImageError) {}
 }
@@ -85,22 +103,45 @@ pub struct LookJob {
     pub pictures: Vec<Bytes>,
 }
 
-struct Entry<W, T> {
+struct Job<W, T> {
     work: W,
     reply: Box<dyn Scored<T>>,
-    since: Instant,
+    /// Under which a message's scores are remembered; 0: they are not.
+    key: u64,
+}
+
+type MessageJob = Job<Message, MessageScores>;
+type Look = Job<LookJob, Looked>;
+
+struct Queues {
+    messages: FairQueue<MessageJob>,
+    looks: FairQueue<Look>,
+    /// What had to make room and does not know it yet.
+    shed: Shed,
+    stopped: bool,
 }
 
 #[derive(Default)]
-struct Queues {
-    messages: VecDeque<Entry<Message, MessageScores>>,
-    looks: VecDeque<Entry<LookJob, Looked>>,
-    stopped: bool,
+struct Shed {
+    messages: Vec<MessageJob>,
+    looks: Vec<Look>,
+}
+
+impl Shed {
+    fn is_empty(&self) -> bool {
+        self.messages.is_empty() && self.looks.is_empty()
+    }
+
+    fn tell(self) {
+        self.messages.into_iter().for_each(|job| job.reply.done(Err(Unscored::Shed)));
+        self.looks.into_iter().for_each(|job| job.reply.done(Err(Unscored::Shed)));
+    }
 }
 
 struct Shared {
     queues: Mutex<Queues>,
     ready: Condvar,
+    cache: ScoreCache,
     options: InferenceOptions,
     watcher: Arc<dyn Watcher>,
 }
@@ -108,6 +149,8 @@ struct Shared {
 /// See the module. Dropping it lets the threads finish what they hold and ends them.
 pub struct Inference {
     shared: Arc<Shared>,
+    /// Of all that waits as long as it takes and is nobody's.
+    kept: Ticket,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -122,16 +165,23 @@ enum First {
 
 impl Queues {
     fn look_is_older(&self) -> bool {
-        match (self.looks.front(), self.messages.front()) {
-            (Some(look), Some(message)) => look.since <= message.since,
+        match (self.looks.oldest(), self.messages.oldest()) {
+            (Some(look), Some(message)) => look <= message,
             (look, _) => look.is_some(),
         }
+    }
+
+    fn take_look(&mut self) -> Option<Look> {
+        let mut one = Vec::with_capacity(1);
+        self.looks.fill(1, TURN as usize, &mut one);
+        one.pop()
     }
 }
 
 enum Batch {
-    Messages(Vec<Entry<Message, MessageScores>>),
-    Look(Entry<LookJob, Looked>),
+    Messages(Vec<MessageJob>),
+    Look(Look),
+    Shed(Shed),
 }
 
 impl Inference {
@@ -142,9 +192,21 @@ impl Inference {
         watcher: Arc<dyn Watcher>,
     ) -> Result<Self, ModelError> {
         let count = options.threads.max(1);
+        let options = InferenceOptions { batch: options.batch.clamp(1, MOST), ..options };
         let scorers = (0..count).map(|_| Scorer::open(manifest)).collect::<Result<Vec<_>, _>>()?;
-        let shared =
-            Arc::new(Shared { queues: Mutex::default(), ready: Condvar::new(), options, watcher });
+        let queues = Queues {
+            messages: FairQueue::new(options.messages, options.shed_after, false),
+            looks: FairQueue::new(options.looks, None, true),
+            shed: Shed::default(),
+            stopped: false,
+        };
+        let shared = Arc::new(Shared {
+            queues: Mutex::new(queues),
+            ready: Condvar::new(),
+            cache: ScoreCache::new(options.cache),
+            options,
+            watcher,
+        });
         let mut threads = Vec::with_capacity(count);
         for (place, scorer) in scorers.into_iter().enumerate() {
             let shared = shared.clone();
@@ -159,36 +221,92 @@ impl Inference {
                 .map_err(|e| ModelError::Run { model: "all".into(), what: e.to_string() })?;
             threads.push(thread);
         }
-        Ok(Self { shared, threads })
+        let kept =
+            Ticket { channel: ChannelId::new("-"), author: 0, alike: 0, standing: Standing::Kept };
+        Ok(Self { shared, kept, threads })
     }
 
-    /// Queues a message; gives it back with its reply if the queue is full.
+    /// What is known of a message before it is scored: its scores, if its text was scored lately under the same
+    /// setting, paid or not.
+    pub fn read(&self, message: &Message) -> Reading {
+        let reading = self.shared.cache.read(message);
+        if reading.scores.is_some() {
+            self.shared.watcher.looked_up(1, 0);
+        }
+        reading
+    }
+
+    /// Queues a message that waits for its score as long as it takes; gives it back with its reply if there is no room.
     pub fn message(
         &self,
         message: Message,
         reply: Box<dyn Scored<MessageScores>>,
     ) -> Result<(), Rejected<(Message, Box<dyn Scored<MessageScores>>)>> {
-        let mut queues = self.shared.queues.lock();
-        if queues.stopped || queues.messages.len() >= self.shared.options.messages {
-            return Err(Rejected((message, reply)));
-        }
-        queues.messages.push_back(Entry { work: message, reply, since: Instant::now() });
-        drop(queues);
-        self.shared.ready.notify_one();
-        Ok(())
+        self.offer_message(&self.kept, message, 0, reply)
     }
 
-    /// Queues a look; gives it back with its reply if the queue is full.
+    /// Queues a look that waits as long as it takes; gives it back with its reply if there is no room.
     pub fn look(
         &self,
         job: LookJob,
         reply: Box<dyn Scored<Looked>>,
     ) -> Result<(), Rejected<(LookJob, Box<dyn Scored<Looked>>)>> {
+        self.offer_look(&self.kept, job, reply)
+    }
+
+    /// Queues a message whose scores are remembered under `key` (0: they are not). Where there is no room, what is
+    /// least worth is shed for it, itself perhaps; it is given back with its reply only if nothing that waits may be
+    /// shed and neither may it.
+    pub fn offer_message(
+        &self,
+        ticket: &Ticket,
+        message: Message,
+        key: u64,
+        reply: Box<dyn Scored<MessageScores>>,
+    ) -> Result<(), Rejected<(Message, Box<dyn Scored<MessageScores>>)>> {
+        let cost = (message.text.len() + ROW).min(self.shared.options.cost) as u32;
+        let job = Job { work: message, reply, key };
         let mut queues = self.shared.queues.lock();
-        if queues.stopped || queues.looks.len() >= self.shared.options.looks {
-            return Err(Rejected((job, reply)));
+        if queues.stopped {
+            return Err(Rejected((job.work, job.reply)));
         }
-        queues.looks.push_back(Entry { work: job, reply, since: Instant::now() });
+        let before = queues.messages.cost();
+        match queues.messages.push(ticket, cost, job, Instant::now()) {
+            Pushed::In => {}
+            Pushed::Shed(job) => queues.shed.messages.push(job),
+            Pushed::Full(job) => return Err(Rejected((job.work, job.reply))),
+        }
+        // Threads are woken for the first, which one of them then times, and for each batch that is worth taking.
+        let full = self.shared.options.cost;
+        let waiting = queues.messages.len();
+        let woken = waiting == 1
+            || waiting.is_multiple_of(self.shared.options.batch)
+            || before / full != queues.messages.cost() / full
+            || queues.shed.messages.len() == 1;
+        drop(queues);
+        if woken {
+            self.shared.ready.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Queues a look; as [`Inference::offer_message`].
+    pub fn offer_look(
+        &self,
+        ticket: &Ticket,
+        job: LookJob,
+        reply: Box<dyn Scored<Looked>>,
+    ) -> Result<(), Rejected<(LookJob, Box<dyn Scored<Looked>>)>> {
+        let job = Job { work: job, reply, key: 0 };
+        let mut queues = self.shared.queues.lock();
+        if queues.stopped {
+            return Err(Rejected((job.work, job.reply)));
+        }
+        match queues.looks.push(ticket, TURN, job, Instant::now()) {
+            Pushed::In => {}
+            Pushed::Shed(job) => queues.shed.looks.push(job),
+            Pushed::Full(job) => return Err(Rejected((job.work, job.reply))),
+        }
         drop(queues);
         self.shared.ready.notify_all();
         Ok(())
@@ -213,47 +331,72 @@ impl Drop for Inference {
 }
 
 fn work(shared: &Shared, mut scorer: Scorer, first: First) {
-    while let Some(batch) = next(shared, first) {
-        let began = Instant::now();
+    // Batches of messages taken in a row while a look waited.
+    let mut passed_over = 0;
+    while let Some(batch) = next(shared, first, &mut passed_over) {
         match batch {
-            Batch::Messages(mut entries) => {
-                entries.retain(|entry| entry.reply.wanted());
-                if entries.is_empty() {
-                    continue;
-                }
-                let messages: Vec<Message> =
-                    entries.iter_mut().map(|e| take(&mut e.work)).collect();
-                let result = scorer.messages(&messages);
-                shared.watcher.batch("message", messages.len(), began.elapsed());
-                match result {
-                    Ok(scores) => {
-                        for (entry, scores) in entries.into_iter().zip(scores) {
-                            entry.reply.done(Ok(scores));
-                        }
-                    }
-                    Err(error) => {
-                        shared.watcher.failed(&error);
-                        entries.into_iter().for_each(|e| e.reply.done(Err(Unscored::NoModel)));
-                    }
+            Batch::Messages(jobs) => messages(shared, &mut scorer, jobs),
+            Batch::Look(job) => look(shared, &mut scorer, job),
+            Batch::Shed(shed) => shed.tell(),
+        }
+    }
+}
+
+/// Scores what nobody has scored meanwhile, each text once.
+fn messages(shared: &Shared, scorer: &mut Scorer, mut jobs: Vec<MessageJob>) {
+    jobs.retain(|job| job.reply.wanted());
+    let mut known = shared.cache.known(jobs.iter().map(|job| job.key));
+    let mut first: HashMap<u64, usize> = HashMap::new();
+    let mut texts: Vec<Message> = Vec::with_capacity(jobs.len());
+    // Which of the texts each job is answered by, of those that are not known.
+    let mut places = Vec::with_capacity(jobs.len());
+    for (job, known) in jobs.iter_mut().zip(&known) {
+        let mut own = || {
+            texts.push(take(&mut job.work));
+            texts.len() - 1
+        };
+        places.push(match (known, job.key) {
+            (Some(_), _) => usize::MAX,
+            (None, 0) => own(),
+            (None, key) => *first.entry(key).or_insert_with(own),
+        });
+    }
+    let keyed = jobs.iter().filter(|job| job.key != 0).count();
+    shared.watcher.looked_up(keyed - first.len(), first.len());
+    if !texts.is_empty() {
+        let began = Instant::now();
+        let result = scorer.messages(&texts);
+        shared.watcher.batch("message", texts.len(), began.elapsed());
+        match result {
+            Ok(scores) => {
+                shared.cache.learn(first.iter().map(|(key, place)| (*key, scores[*place])));
+                for (known, place) in known.iter_mut().zip(&places) {
+                    *known = known.or_else(|| scores.get(*place).copied());
                 }
             }
-            Batch::Look(entry) => {
-                if !entry.reply.wanted() {
-                    continue;
-                }
-                let result = scorer.look(&entry.work.pictures);
-                shared.watcher.batch("look", entry.work.pictures.len(), began.elapsed());
-                match result {
-                    Ok(looked) => {
-                        looked.problems.iter().for_each(|p| shared.watcher.bad_picture(p));
-                        entry.reply.done(Ok(looked));
-                    }
-                    Err(error) => {
-                        shared.watcher.failed(&error);
-                        entry.reply.done(Err(Unscored::NoModel));
-                    }
-                }
-            }
+            Err(error) => shared.watcher.failed(&error),
+        }
+    }
+    for (job, scores) in jobs.into_iter().zip(known) {
+        job.reply.done(scores.ok_or(Unscored::NoModel));
+    }
+}
+
+fn look(shared: &Shared, scorer: &mut Scorer, job: Look) {
+    if !job.reply.wanted() {
+        return;
+    }
+    let began = Instant::now();
+    let result = scorer.look(&job.work.pictures);
+    shared.watcher.batch("look", job.work.pictures.len(), began.elapsed());
+    match result {
+        Ok(looked) => {
+            looked.problems.iter().for_each(|p| shared.watcher.bad_picture(p));
+            job.reply.done(Ok(looked));
+        }
+        Err(error) => {
+            shared.watcher.failed(&error);
+            job.reply.done(Err(Unscored::NoModel));
         }
     }
 }
@@ -264,22 +407,36 @@ fn take(message: &mut Message) -> Message {
 }
 
 /// Waits for work; `None` once stopped and empty.
-fn next(shared: &Shared, first: First) -> Option<Batch> {
+fn next(shared: &Shared, first: First, passed_over: &mut u32) -> Option<Batch> {
     let mut queues = shared.queues.lock();
     loop {
+        let Queues { messages, shed, .. } = &mut *queues;
+        messages.expire(Instant::now(), &mut shed.messages);
+        if !shed.is_empty() {
+            return Some(Batch::Shed(std::mem::take(shed)));
+        }
         let worth = messages_worth(&queues, &shared.options);
         let look_first = worth.is_some_and(|wait| wait > Duration::ZERO)
             || match first {
                 First::Messages => false,
                 First::Looks => true,
-                First::Oldest => queues.look_is_older(),
+                First::Oldest => queues.look_is_older() || *passed_over >= PASSED_OVER,
             };
-        if look_first && let Some(look) = queues.looks.pop_front() {
+        if look_first && let Some(look) = queues.take_look() {
+            *passed_over = 0;
             return Some(Batch::Look(look));
         }
         match worth {
             Some(Duration::ZERO) => {
-                return Some(Batch::Messages(fill(&mut queues, &shared.options)));
+                let most = shared.options.batch;
+                let mut batch = Vec::with_capacity(most);
+                queues.messages.fill(most, shared.options.cost, &mut batch);
+                *passed_over = if queues.looks.len() > 0 { *passed_over + 1 } else { 0 };
+                if queues.messages.len() > 0 {
+                    // Somebody must time what is left.
+                    shared.ready.notify_one();
+                }
+                return Some(Batch::Messages(batch));
             }
             Some(wait) => {
                 shared.ready.wait_for(&mut queues, wait);
@@ -287,7 +444,7 @@ fn next(shared: &Shared, first: First) -> Option<Batch> {
             }
             None => {}
         }
-        if let Some(look) = queues.looks.pop_front() {
+        if let Some(look) = queues.take_look() {
             return Some(Batch::Look(look));
         }
         if queues.stopped {
@@ -299,22 +456,10 @@ fn next(shared: &Shared, first: First) -> Option<Batch> {
 
 /// How long a batch of messages should still wait for company; zero: take it now; none: there is none.
 fn messages_worth(queues: &Queues, options: &InferenceOptions) -> Option<Duration> {
-    let oldest = queues.messages.front()?;
-    let cost: usize = queues.messages.iter().take(MOST).map(|e| e.work.text.len()).sum();
-    if queues.stopped || queues.messages.len() >= MOST || cost >= options.cost {
+    let oldest = queues.messages.oldest()?;
+    let full = queues.messages.len() >= options.batch || queues.messages.cost() >= options.cost;
+    if queues.stopped || full {
         return Some(Duration::ZERO);
     }
-    Some(options.max_wait.saturating_sub(oldest.since.elapsed()))
-}
-
-fn fill(queues: &mut Queues, options: &InferenceOptions) -> Vec<Entry<Message, MessageScores>> {
-    let (mut count, mut cost) = (0, 0);
-    for entry in queues.messages.iter().take(MOST) {
-        cost += entry.work.text.len();
-        count += 1;
-        if cost >= options.cost {
-            break;
-        }
-    }
-    queues.messages.drain(..count).collect()
+    Some(options.max_wait.saturating_sub(oldest.elapsed()))
 }

@@ -2,17 +2,21 @@
 //! nothing of how channels remember or risk judges.
 
 mod batcher;
+mod cache;
 mod door;
 pub mod escalation;
 pub mod graph;
 pub mod image;
 mod manifest;
+mod queue;
 mod scorer;
 pub mod text;
 
 pub use batcher::{Inference, InferenceOptions, LookJob, Rejected, Scored, Watcher};
+pub use cache::Reading;
 pub use door::{Door, OpenLookFrame, Ready};
 pub use escalation::Escalation;
 pub use graph::load_runtime;
 pub use manifest::{Dim, Fit, Manifest, ModelError, ModelKind, ModelSpec, Preprocess, TensorSpec};
+pub use queue::{Standing, Ticket};
 pub use scorer::{Looked, Message, MessageScores, Scorer};

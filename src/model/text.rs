@@ -110,7 +110,12 @@ pub fn features(text: &str, buckets: u32, max: usize, out: &mut Vec<i32>) -> Man
 
 /// How a text is put: alike to others, laughing. [`features`] gives the same without reading the text again.
 pub fn manner(text: &str) -> Manner {
-    Manner { alike: alike_key(&normalise(text)), laughs: laughs(text) }
+    manner_of(&normalise(text), text)
+}
+
+/// [`manner`] of a text whose normalised form is known.
+pub fn manner_of(normalised: &str, text: &str) -> Manner {
+    Manner { alike: alike_key(normalised), laughs: laughs(text) }
 }
 
 /// `text` is normalised.

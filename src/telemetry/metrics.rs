@@ -248,9 +248,9 @@ impl Metrics {
         self.0.inference_batch_size.with_label_values(&[model]).observe(items as f64);
     }
 
-    /// A look-up of a scored text.
-    pub fn cache(&self, model: &str, hit: bool) {
-        self.0.inference_cache.with_label_values(&[model, if hit { "hit" } else { "miss" }]).inc();
+    /// The counter of look-ups of scored texts that hit or missed, looked up once.
+    pub fn cache(&self, model: &str, hit: bool) -> IntCounter {
+        self.0.inference_cache.with_label_values(&[model, if hit { "hit" } else { "miss" }])
     }
 
     /// The depth gauge of a queue, looked up once; its capacity is told here. `queue` is a constant name, with a
@@ -465,7 +465,7 @@ mod tests {
         let depth = metrics.queue("chat", 8192);
         let rule = metrics.rule("still", "active");
         for hit in [true, false] {
-            metrics.cache("chat", hit);
+            drop(metrics.cache("chat", hit));
         }
         metrics.reviewed("acknowledged", Duration::from_secs(1));
         let before = series(&metrics.encode()).len();
@@ -478,7 +478,7 @@ mod tests {
             metrics.dropped(None, Dropped::Malformed);
             metrics.corrected(kind, Corrected::TimeAhead);
             metrics.inference("chat", 8, Duration::from_millis(3));
-            metrics.cache("chat", n % 2 == 0);
+            metrics.cache("chat", n % 2 == 0).inc();
             metrics.set_channels(Level::Watch, 12);
             metrics.alert(Level::Danger);
             metrics.set_alerts_open(Level::Danger, "open", 3);

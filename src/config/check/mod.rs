@@ -256,6 +256,7 @@ fn limits(config: &Config, check: &mut Checker) {
         ("limits.feed_queue", limits.feed_queue),
         ("limits.chat_queue", limits.chat_queue),
         ("limits.look_queue", limits.look_queue),
+        ("limits.backlog", limits.backlog),
         ("limits.shard_queue", limits.shard_queue),
         ("limits.score_cache", limits.score_cache),
         ("limits.channels", limits.channels),
