@@ -38,3 +38,5 @@ mod replay;
 mod sim;
 #[path = "it/store.rs"]
 mod store;
+#[path = "it/trouble.rs"]
+mod trouble;

@@ -22,6 +22,7 @@ use super::observe::{FeedCounts, InferenceCounts, SinkCounts};
 use super::setup::{self, SetupError, clock};
 use super::shard::{Rows, Shard, ToShard, Wiring};
 use super::terms::Terms;
+use super::upkeep::Upkeep;
 use crate::config::{self, Clock, Config, FeedKind, Mode};
 use crate::console;
 use crate::delivery::{Delivery, SinkOptions};
@@ -29,8 +30,8 @@ use crate::event::{ChannelId, Keyer, Kind, Level, Timestamp};
 use crate::evidence::{Evidence, EvidenceOptions, IdentityKey};
 use crate::feed::{self, FromFeed, ToFeed};
 use crate::model::{Door, Escalation, Inference, InferenceOptions};
-use crate::store::Store;
 use crate::store::journal::{Journal, JournalOptions};
+use crate::store::{BALLAST, Ballast, Store, StoreError, Trouble};
 use crate::telemetry::{Component, Health, Metrics, Status};
 
 /// Why the daemon cannot run.
@@ -40,6 +41,9 @@ pub enum DaemonError {
     Setup(#[from] SetupError),
     #[error(transparent)]
     Store(#[from] crate::store::StoreError),
+    /// The store does not work; in the words of who must mend it.
+    #[error("{0}")]
+    Broken(String),
     #[error(transparent)]
     Journal(#[from] crate::store::journal::JournalError),
     #[error(transparent)]
@@ -107,7 +111,7 @@ impl Daemon {
         };
         let dir = config.store.dir.clone();
         std::fs::create_dir_all(&dir).map_err(|e| io(&format!("{}", dir.display()), e))?;
-        let store = Store::open(&dir).await?;
+        let store = Store::open(&dir).await.map_err(|error| broken(error, &dir))?;
         let keyer =
             Keyer::new(config::credential_or_create("user-key", &dir)?.0.expose().as_bytes());
         let sealer = IdentityKey::new(
@@ -163,12 +167,22 @@ impl Daemon {
         let (live, _) = broadcast::channel(config.limits.stream_queue.max(16));
         let rows: Rows = Rows::default();
         let shard_count = 1;
+        let ballast = Arc::new(Ballast::new(&dir, BALLAST));
+        let upkeep = Upkeep {
+            store: store.clone(),
+            evidence: evidence.clone(),
+            ballast: ballast.clone(),
+            journal: journal.clone(),
+            metrics: metrics.clone(),
+            health: health.clone(),
+        };
         let (to_committer, committer_inbox) = mpsc::channel(1024);
         let (saved_tx, saved) = mpsc::channel(64);
         let committer = Committer {
             store: store.clone(),
             evidence: evidence.clone(),
             journal: Some(journal.clone()),
+            ballast: ballast.clone(),
             shadow: config.alerts.mode == Mode::Shadow,
             delivery: delivery.clone(),
             live: live.clone(),
@@ -180,7 +194,7 @@ impl Daemon {
         let committer = tokio::spawn(committer.run(committer_inbox));
 
         // What the last run knew.
-        let checkpoint = store.load_checkpoint().await?;
+        let checkpoint = store.load_checkpoint().await.map_err(|error| broken(error, &dir))?;
         let clocks: Vec<FeedClock> = config
             .feeds
             .iter()
@@ -201,6 +215,18 @@ impl Daemon {
                 }
                 Err(error) => {
                     tracing::error!(%error, "a channel's checkpoint cannot be read; it starts anew")
+                }
+            }
+        }
+        // On a live clock what comes again after a crash is not what came before it: what was told stands.
+        if clocks.contains(&FeedClock::Live) {
+            let data = |engine: &Engine, channel: &ChannelId| {
+                let feed = engine.slot(channel).map_or(u16::MAX, |slot| slot.feed);
+                clocks.get(usize::from(feed)) == Some(&FeedClock::Data)
+            };
+            for change in store.since_checkpoint().await? {
+                if !data(&engine, &change.alert.channel) && engine.adopt(&change) {
+                    tracing::info!(alert = %change.alert.id, revision = change.alert.revision, "found as told before a crash");
                 }
             }
         }
@@ -330,6 +356,7 @@ impl Daemon {
             stop.clone(),
         )
         .map_err(|e| io("the control socket", e))?;
+        servers.spawn(upkeep.run(stop.clone()));
         housekeeping(&mut servers, store.clone(), evidence, metrics, rows, stop.clone());
 
         let shards = vec![(to_shard, thread)];
@@ -375,6 +402,14 @@ impl Daemon {
         self.delivery.stop(left()).await;
         self.store.close().await;
         tracing::info!("stopped");
+    }
+}
+
+/// A store that does not work, by what is to be mended where that is known.
+fn broken(error: StoreError, dir: &Path) -> DaemonError {
+    match error.trouble() {
+        Trouble::Other => DaemonError::Store(error),
+        _ => DaemonError::Broken(error.advice(dir)),
     }
 }
 

@@ -21,6 +21,7 @@ mod setup;
 mod shard;
 mod sink;
 mod terms;
+mod upkeep;
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -48,6 +48,8 @@ pub(super) struct Worker {
     /// The message that failed in them; none once there were several.
     failing: Option<String>,
     several: bool,
+    /// The message that the sink took and the store could not note yet.
+    accepted: Option<String>,
     paused_until: Timestamp,
     next_reminders: Timestamp,
     next_heartbeat: Option<Timestamp>,
@@ -73,6 +75,7 @@ impl Worker {
             failures: 0,
             failing: None,
             several: false,
+            accepted: None,
             paused_until: Timestamp(0),
             next_reminders: Timestamp(0),
             next_heartbeat,
@@ -138,11 +141,18 @@ impl Worker {
             self.store.withdraw(&name, &item.id, wall_clock()).await?;
             return Ok(true);
         }
-        let answer = self.sink.send(&item.id, &item.body).await;
+        // What was accepted while the store could not note it is not sent a second time.
+        let noted_late = self.accepted.as_deref() == Some(item.id.as_str());
+        let answer = match noted_late {
+            true => Ok(()),
+            false => self.sink.send(&item.id, &item.body).await.map(drop),
+        };
         let now = wall_clock();
         match answer {
-            Ok(_) => {
+            Ok(()) => {
+                self.accepted = Some(item.id.clone());
                 self.store.delivered(&name, &item.id, now).await?;
+                self.accepted = None;
                 self.observer.attempt(&name, Outcome::Accepted);
                 let latency = now.since(item.received).max(0).unsigned_abs();
                 let latency = Duration::from_millis(latency);

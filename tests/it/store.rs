@@ -88,7 +88,7 @@ fn commit(change: Change) -> Commit {
     Commit { outbox: vec![row("a", &change), row("b", &change)], evidence: vec![evidence], change }
 }
 
-fn opened(n: u32) -> Commit {
+pub fn opened(n: u32) -> Commit {
     commit(change(n, 1, Level::Danger, State::Open))
 }
 
