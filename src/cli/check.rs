@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{CliError, say, setup, tell};
 use crate::config::{
-    Config, ConfigErrors, CredentialError, Problem, SinkKind, credential, credential_variable,
+    Config, ConfigErrors, CredentialError, Problem, credential, credential_variable,
 };
 use crate::event::{CHAT_LABELS, FRAME_LABELS};
 use crate::model::{Escalation, Manifest, ModelError, ModelKind, Scorer};
@@ -172,12 +172,6 @@ fn notes(config: &Config, manifest: &Manifest) -> Vec<String> {
     }
     if config.sinks.is_empty() {
         notes.push("no sink is configured: nobody will be told, alerts are only shown".to_owned());
-    }
-    for sink in config.sinks.iter().filter(|sink| sink.kind == SinkKind::Alertmanager) {
-        notes.push(format!(
-            "sink `{}`: this version does not serve alertmanager; it will be told nothing",
-            sink.name
-        ));
     }
     let kinds = [
         (ModelKind::Text, "no model reads chat"),

@@ -12,6 +12,7 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -25,7 +26,7 @@ use crate::delivery::Delivery;
 use crate::event::{ChannelId, Decision, Digest, Level, Timestamp, UserKey};
 use crate::evidence::{Evidence, Piece};
 use crate::store::journal::Journal;
-use crate::store::{Ballast, Sample, Store, StoreError, Trouble};
+use crate::store::{Ballast, ChannelState, Sample, Store, StoreError, Trouble};
 use crate::telemetry::{Component, Health, Metrics, Status};
 
 /// Shortest and longest wait between two tries of a store that cannot commit.
@@ -58,7 +59,9 @@ pub enum ToCommitter {
     Identities(Vec<(UserKey, Vec<u8>)>),
     Part {
         barrier: Arc<Barrier>,
-        channels: Vec<(ChannelId, Vec<u8>)>,
+        /// Number of the checkpoint, from 1.
+        number: u64,
+        channels: Vec<ChannelState>,
     },
 }
 
@@ -69,14 +72,14 @@ pub struct Committer {
     pub journal: Option<Journal>,
     /// Given up when the disk is full.
     pub ballast: Arc<Ballast>,
-    /// `[alerts] mode = "shadow"`: nothing is delivered.
-    pub shadow: bool,
     pub delivery: Delivery,
     pub live: broadcast::Sender<Live>,
     pub metrics: Metrics,
     pub health: Health,
     /// Told when a checkpoint is durable: feed and its cursor.
     pub saved: mpsc::Sender<(u16, Box<str>)>,
+    /// Number of the last checkpoint that is durable.
+    pub durable: Arc<AtomicU64>,
     pub shards: usize,
 }
 
@@ -98,7 +101,7 @@ struct Line {
     /// The try under way: since when, and whose alert it is.
     attempt: Option<(Instant, Option<Arc<Told>>, Attempt)>,
     failing: Option<Failing>,
-    parts: Vec<(ChannelId, Vec<u8>)>,
+    parts: Vec<ChannelState>,
     arrived: usize,
     late_at: Instant,
     counted_at: Instant,
@@ -219,14 +222,14 @@ impl Line {
             ToCommitter::Samples(_) if self.failing.is_some() => return,
             ToCommitter::Samples(samples) => Job::Samples(samples),
             ToCommitter::Identities(sealed) => Job::Identities(sealed),
-            ToCommitter::Part { barrier, channels } => {
+            ToCommitter::Part { barrier, number, channels } => {
                 self.parts.extend(channels);
                 self.arrived += 1;
                 if self.arrived < self.work.house.shards {
                     return;
                 }
                 self.arrived = 0;
-                Job::Checkpoint { barrier, channels: std::mem::take(&mut self.parts) }
+                Job::Checkpoint { barrier, number, channels: std::mem::take(&mut self.parts) }
             }
         };
         self.waiting.push_back(job);

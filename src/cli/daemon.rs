@@ -5,6 +5,7 @@
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use lru::LruCache;
@@ -21,6 +22,7 @@ use super::intake::{FeedClock, Intake};
 use super::observe::{FeedCounts, InferenceCounts, SinkCounts};
 use super::setup::{self, SetupError, clock};
 use super::shard::{Rows, Shard, ToShard, Wiring};
+use super::shelf::Shelf;
 use super::terms::Terms;
 use super::upkeep::Upkeep;
 use crate::config::{self, Clock, Config, FeedKind, Mode};
@@ -73,7 +75,10 @@ pub struct Daemon {
 /// Runs until SIGTERM or SIGINT; tells systemd.
 pub async fn run(path: &Path) -> Result<(), DaemonError> {
     let config = Arc::new(setup::config(path).map_err(SetupError::from)?);
-    let daemon = Daemon::start(config.clone(), path).await?;
+    let daemon = Daemon::start(config.clone(), path).await.map_err(|error| match error {
+        DaemonError::Setup(error) => DaemonError::Setup(error.placed(&config)),
+        other => other,
+    })?;
     tracing::info!(console = %format!("http://{}", daemon.address), version = env!("CARGO_PKG_VERSION"), "ready");
     crate::telemetry::systemd::ready(&format!("{} feeds", config.feeds.len()));
     let watchdog = tokio::spawn(crate::telemetry::systemd::watchdog(|| async { true }));
@@ -162,7 +167,7 @@ impl Daemon {
 
         let source = setup::public_url(&config);
         let counts = Arc::new(SinkCounts::new(metrics.clone(), health.clone()));
-        let delivery = Delivery::start(&store, &source, sinks(&config)?, counts)?;
+        let delivery = Delivery::start(&store, &source, sinks(&config)?, counts.clone())?;
 
         let (live, _) = broadcast::channel(config.limits.stream_queue.max(16));
         let rows: Rows = Rows::default();
@@ -178,17 +183,18 @@ impl Daemon {
         };
         let (to_committer, committer_inbox) = mpsc::channel(1024);
         let (saved_tx, saved) = mpsc::channel(64);
+        let durable = Arc::new(AtomicU64::new(0));
         let committer = Committer {
             store: store.clone(),
             evidence: evidence.clone(),
             journal: Some(journal.clone()),
             ballast: ballast.clone(),
-            shadow: config.alerts.mode == Mode::Shadow,
             delivery: delivery.clone(),
             live: live.clone(),
             metrics: metrics.clone(),
             health: health.clone(),
             saved: saved_tx,
+            durable: durable.clone(),
             shards: shard_count,
         };
         let committer = tokio::spawn(committer.run(committer_inbox));
@@ -206,18 +212,23 @@ impl Daemon {
         let mut intake = Intake::new(door, &clocks);
         let oracle = Oracle::model(Escalation::open(&manifest).map_err(SetupError::from)?);
         let mut engine = Engine::new(terms, oracle);
-        for (channel, bytes) in &checkpoint.channels {
-            match serde_json::from_slice::<super::engine::Slot>(bytes) {
+        for saved in &checkpoint.channels {
+            match serde_json::from_slice::<super::engine::Slot>(&saved.state) {
                 Ok(slot) => {
-                    let stream = slot.stream();
-                    intake.door.restore(channel, stream.setting, stream.language.as_deref());
-                    engine.restore(channel.clone(), slot);
+                    intake.door.restore(&saved.channel, saved.setting, saved.language.as_deref());
+                    engine.restore(saved.channel.clone(), slot);
                 }
                 Err(error) => {
                     tracing::error!(%error, "a channel's checkpoint cannot be read; it starts anew")
                 }
             }
         }
+        for known in &checkpoint.asleep {
+            intake.door.restore(&known.channel, known.setting, known.language.as_deref());
+        }
+        let mut asleep: hashbrown::HashSet<ChannelId> =
+            checkpoint.asleep.into_iter().map(|known| known.channel).collect();
+        let (idle, in_memory) = (config.limits.idle.0, config.limits.channels);
         // On a live clock what comes again after a crash is not what came before it: what was told stands.
         if clocks.contains(&FeedClock::Live) {
             let data = |engine: &Engine, channel: &ChannelId| {
@@ -225,11 +236,19 @@ impl Daemon {
                 clocks.get(usize::from(feed)) == Some(&FeedClock::Data)
             };
             for change in store.since_checkpoint().await? {
-                if !data(&engine, &change.alert.channel) && engine.adopt(&change) {
+                let channel = &change.alert.channel;
+                if asleep.remove(channel)
+                    && let Some(bytes) = store.channel_state(channel).await?
+                    && let Ok(slot) = serde_json::from_slice(&bytes)
+                {
+                    engine.restore(channel.clone(), slot);
+                }
+                if !data(&engine, channel) && engine.adopt(&change) {
                     tracing::info!(alert = %change.alert.id, revision = change.alert.revision, "found as told before a crash");
                 }
             }
         }
+        let shelf = Shelf::new(store.clone(), asleep, durable, idle, in_memory);
         if let Some(donations) = &checkpoint.donations {
             match serde_json::from_str(donations) {
                 Ok(donations) => intake.dedupe.restore_donations(donations),
@@ -251,6 +270,7 @@ impl Daemon {
             rules,
             floor: Arc::new(move |channel| floor(&floors, channel)),
             look_wait: config.limits.look_wait.0,
+            shelf,
             data_clock: clocks.iter().map(|clock| *clock == FeedClock::Data).collect(),
         };
         let (to_shard, shard_inbox) = mpsc::channel(config.limits.shard_queue.max(64));
@@ -275,6 +295,9 @@ impl Daemon {
             if let Some(mark) = mark {
                 intake.dedupe.restore(place, mark.seen.clone(), resume.clone());
                 intake.restore_second(place, mark.second);
+            }
+            if resume.is_some() {
+                observer.cursor(place);
             }
             let (control, inbox) = mpsc::channel(256);
             controls.push(control);
@@ -308,7 +331,7 @@ impl Daemon {
             controls,
             metrics: metrics.clone(),
             health: health.clone(),
-            observer,
+            observer: observer.clone(),
             states: config.feeds.iter().map(|_| FeedState::default()).collect(),
             under_way: std::sync::Weak::new(),
             seq: 0,
@@ -325,6 +348,7 @@ impl Daemon {
             metrics: metrics.clone(),
             health: health.clone(),
             live,
+            accesses: Default::default(),
         });
         let mut servers = tokio::task::JoinSet::new();
         let settings = console::Settings {
@@ -342,22 +366,24 @@ impl Daemon {
         let address = listener.local_addr().map_err(|e| io("listening", e))?;
         let pages = console::router(desk.clone(), settings);
         serve(&mut servers, listener, pages.clone(), stop.clone());
+        let pages = super::sink::routes(delivery.clone()).fallback_service(pages);
         if !config.server.metrics_listen.is_empty() {
             let listener = bind(&config.server.metrics_listen).await?;
             serve(&mut servers, listener, console::health_router(desk.clone()), stop.clone());
         }
-        control::serve(
-            &mut servers,
-            &dir,
-            pages,
-            config.clone(),
-            store.clone(),
-            to_shard.clone(),
-            stop.clone(),
-        )
-        .map_err(|e| io("the control socket", e))?;
+        let hands = control::Hands {
+            config: config.clone(),
+            store: store.clone(),
+            shard: to_shard.clone(),
+            evidence: evidence.clone(),
+            health,
+            feeds: observer,
+        };
+        control::serve(&mut servers, &dir, pages, hands, stop.clone())
+            .map_err(|e| io("the control socket", e))?;
         servers.spawn(upkeep.run(stop.clone()));
-        housekeeping(&mut servers, store.clone(), evidence, metrics, rows, stop.clone());
+        let watched = (delivery.clone(), counts);
+        housekeeping(&mut servers, store.clone(), evidence, metrics, rows, watched, stop.clone());
 
         let shards = vec![(to_shard, thread)];
         let drain = config.server.drain.0;
@@ -456,7 +482,9 @@ fn floor(config: &Config, channel: &ChannelId) -> Level {
 
 /// The sinks of a config, as the delivery room takes them.
 pub fn sinks(config: &Config) -> Result<Vec<SinkOptions>, DaemonError> {
-    use crate::delivery::{Content, Secret, SinkKind};
+    use crate::delivery::{Content, Secret, SinkKind, Storm};
+    let storm = (config.alerts.storm > 0)
+        .then(|| Storm { singly: config.alerts.storm, window: Duration::from_secs(60) });
     let mut out = Vec::new();
     for sink in &config.sinks {
         let kind = match sink.kind {
@@ -474,10 +502,11 @@ pub fn sinks(config: &Config) -> Result<Vec<SinkOptions>, DaemonError> {
             config::SinkKind::Jsonl => {
                 SinkKind::Jsonl { path: sink.path.clone().unwrap_or_default() }
             }
-            config::SinkKind::Alertmanager => {
-                tracing::warn!(sink = %sink.name, "alertmanager sinks are not served by this version");
-                continue;
-            }
+            config::SinkKind::Alertmanager => SinkKind::Alertmanager {
+                url: sink.url.clone(),
+                timeout: sink.timeout.0,
+                every: Duration::from_secs(60),
+            },
         };
         let some = |dur: config::Dur| (!dur.0.is_zero()).then_some(dur.0);
         let mut options = SinkOptions::new(&sink.name, kind);
@@ -491,13 +520,15 @@ pub fn sinks(config: &Config) -> Result<Vec<SinkOptions>, DaemonError> {
         options.heartbeat = some(sink.heartbeat);
         options.insecure = sink.insecure;
         options.ca = sink.ca.clone();
+        options.quiet = config.alerts.mode == Mode::Shadow;
+        options.storm = storm;
         out.push(options);
     }
     Ok(out)
 }
 
 #[allow(clippy::too_many_arguments)]
-fn spawn_feed(
+pub fn spawn_feed(
     feeds: &mut tokio::task::JoinSet<()>,
     place: u16,
     feed: &config::Feed,
@@ -549,6 +580,7 @@ fn housekeeping(
     evidence: Arc<Evidence>,
     metrics: Metrics,
     rows: Rows,
+    (delivery, counts): (Delivery, Arc<SinkCounts>),
     stop: CancellationToken,
 ) {
     servers.spawn(async move {
@@ -556,16 +588,14 @@ fn housekeeping(
         let mut swept: Option<Instant> = None;
         loop {
             tokio::select! { _ = every.tick() => {}, () = stop.cancelled() => return }
-            let mut counts = [0usize; 5];
-            rows.read().values().for_each(|row| counts[row.level as usize] += 1);
+            let mut levels = [0usize; 5];
+            rows.read().values().for_each(|row| levels[row.level as usize] += 1);
             Level::ALL
                 .iter()
-                .zip(counts)
+                .zip(levels)
                 .for_each(|(level, count)| metrics.set_channels(*level, count));
-            if let Ok(pending) = store.pending_counts().await {
-                pending
-                    .iter()
-                    .for_each(|(sink, count)| metrics.set_outbox_pending(sink, *count as usize));
+            if let Ok(views) = delivery.overview().await {
+                counts.overview(&views, clock());
             }
             if swept.is_none_or(|then| then.elapsed() > Duration::from_secs(600)) {
                 swept = Some(Instant::now());

@@ -1,9 +1,13 @@
 //! Counts of feeds, inference and sinks, as metrics and health.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use parking_lot::Mutex;
+
+use super::setup::clock;
 use crate::config::Feed;
-use crate::delivery::{DeliveryObserver, Outcome, SinkState};
+use crate::delivery::{DeliveryObserver, Outcome, SinkState, SinkView};
 use crate::event::{Kind, Timestamp};
 use crate::feed::{FeedObserver, FeedReport};
 use crate::model::{Manifest, ModelError, ModelKind, Watcher};
@@ -13,19 +17,70 @@ use crate::telemetry::{Component, Dropped, FeedMetrics, Health, Metrics, Status}
 /// Counts of every feed, by place.
 pub struct FeedCounts {
     metrics: Metrics,
-    feeds: Vec<FeedMetrics>,
+    feeds: Vec<(FeedMetrics, Mutex<Heard>)>,
+}
+
+/// What one feed was heard to bring since it began, for people.
+#[derive(Clone, Debug, Default)]
+pub struct Heard {
+    pub connected_since: Option<Timestamp>,
+    /// Newest time that an event bore.
+    pub newest: Option<Timestamp>,
+    /// Arrival of the last event.
+    pub received: Option<Timestamp>,
+    /// From the last event's own time to its arrival, milliseconds.
+    pub lag_ms: Option<i64>,
+    /// Events by kind, in the order of [`Kind::ALL`].
+    pub events: [u64; Kind::ALL.len()],
+    /// Messages that were no events, by reason.
+    pub skipped: BTreeMap<&'static str, u64>,
+    /// Events more than 5 s ahead of the daemon's clock.
+    pub ahead: u64,
+    pub reconnects: u64,
+    /// It told a cursor to resume at.
+    pub cursor: bool,
 }
 
 impl FeedCounts {
     pub fn new(metrics: &Metrics, feeds: &[Feed]) -> Self {
-        let feeds = feeds.iter().map(|feed| metrics.feed(&feed.name)).collect();
-        Self { metrics: metrics.clone(), feeds }
+        let feeds = feeds.iter().map(|feed| (metrics.feed(&feed.name), Mutex::default()));
+        Self { metrics: metrics.clone(), feeds: feeds.collect() }
+    }
+
+    /// The feed told a cursor.
+    pub fn cursor(&self, feed: u16) {
+        if let Some((_, heard)) = self.feeds.get(usize::from(feed)) {
+            heard.lock().cursor = true;
+        }
+    }
+
+    /// What the feed was heard to bring.
+    pub fn heard(&self, feed: usize) -> Heard {
+        self.feeds.get(feed).map(|(_, heard)| heard.lock().clone()).unwrap_or_default()
+    }
+}
+
+impl Heard {
+    fn take(&mut self, report: FeedReport) {
+        match report {
+            FeedReport::Event { kind, at, lag_ms } => {
+                self.events[kind as usize] += 1;
+                self.newest = self.newest.max(Some(at));
+                self.received = Some(at.plus_ms(lag_ms));
+                self.lag_ms = Some(lag_ms);
+            }
+            FeedReport::Dropped { reason, .. } => *self.skipped.entry(reason).or_default() += 1,
+            FeedReport::Ahead { .. } => self.ahead += 1,
+            FeedReport::Connected(connected) => self.connected_since = connected.then(clock),
+            FeedReport::Reconnect => self.reconnects += 1,
+        }
     }
 }
 
 impl FeedObserver for FeedCounts {
     fn report(&self, feed: u16, report: FeedReport) {
-        let Some(counts) = self.feeds.get(usize::from(feed)) else { return };
+        let Some((counts, heard)) = self.feeds.get(usize::from(feed)) else { return };
+        heard.lock().take(report);
         match report {
             FeedReport::Event { kind, at, lag_ms } => {
                 counts.event(kind, at, Timestamp(at.0.saturating_add(lag_ms)));
@@ -87,11 +142,66 @@ impl Watcher for InferenceCounts {
 pub struct SinkCounts {
     metrics: Metrics,
     health: Health,
+    /// Sinks that are no longer in the config and for which something still waits.
+    gone: Mutex<BTreeSet<String>>,
 }
+
+/// For so long after its commit a message that was given up is shown in `/readyz` and on the page, in milliseconds.
+const PARKED_SHOWN: i64 = 7 * 86_400_000;
 
 impl SinkCounts {
     pub fn new(metrics: Metrics, health: Health) -> Self {
-        Self { metrics, health }
+        Self { metrics, health, gone: Mutex::default() }
+    }
+
+    /// Shows how each sink fares, what waits and what was given up.
+    pub fn overview(&self, views: &[SinkView], now: Timestamp) {
+        let mut gone = BTreeSet::new();
+        for view in views {
+            self.metrics.set_outbox_pending(&view.name, view.waiting as usize);
+            self.metrics.set_outbox_parked(&view.name, view.parked as usize);
+            if view.state.is_none() {
+                self.health.declare_sink(&view.name);
+                gone.insert(view.name.clone());
+            }
+            self.health.set(Component::Sink(&view.name), told(view, now));
+        }
+        let mut before = self.gone.lock();
+        let known = |name: &String| views.iter().any(|view| view.name == *name);
+        for name in before.iter().filter(|name| !known(name)) {
+            self.removed(name);
+        }
+        *before = gone;
+    }
+}
+
+/// A sink's state in words, without personal data.
+fn told(view: &SinkView, now: Timestamp) -> Status {
+    let mut parts = Vec::new();
+    let waiting = match view.waiting {
+        0 => String::new(),
+        1 => "; 1 message waits".to_owned(),
+        n => format!("; {n} messages wait"),
+    };
+    match &view.state {
+        None => {
+            parts.push(format!("is no longer in the config{waiting}: add it again to send them"))
+        }
+        Some(state) if !state.ok => {
+            let why = state.last_error.as_deref().unwrap_or("no answer");
+            let since = state.failing_since.unwrap_or(now);
+            parts.push(format!("fails since {since}: {why}{waiting}"));
+        }
+        Some(_) => {}
+    }
+    let shown = |item: &&OutboxItem| now.since(item.created) < PARKED_SHOWN;
+    if let Some(last) = view.last_parked.as_ref().filter(shown) {
+        let why = last.why.as_deref().unwrap_or("no answer");
+        parts.push(format!("{} given up, the last {}: {why}", view.parked, last.id));
+    }
+    match parts.is_empty() {
+        true => Status::Up,
+        false => Status::Degraded(parts.join("; ")),
     }
 }
 
@@ -107,7 +217,10 @@ impl DeliveryObserver for SinkCounts {
     }
 
     fn attempt(&self, sink: &str, outcome: Outcome) {
-        self.metrics.delivery_attempt(sink, outcome == Outcome::Accepted);
+        // That a message is given up is no further attempt.
+        if outcome != Outcome::Parked {
+            self.metrics.delivery_attempt(sink, outcome == Outcome::Accepted);
+        }
     }
 
     fn accepted(&self, sink: &str, _item: &OutboxItem, latency: Duration, first: bool) {
@@ -117,13 +230,9 @@ impl DeliveryObserver for SinkCounts {
     }
 
     fn turned(&self, sink: &str, state: &SinkState) {
-        let status = if state.ok {
-            tracing::info!(sink, "the sink accepts again");
-            Status::Up
-        } else {
-            let why = state.last_error.clone().unwrap_or_default();
-            tracing::warn!(sink, %why, "the sink fails; what it is told waits");
-            Status::Degraded(why)
+        let status = match state.ok {
+            true => Status::Up,
+            false => Status::Degraded(state.last_error.clone().unwrap_or_default()),
         };
         self.health.set(Component::Sink(sink), status);
     }

@@ -23,7 +23,6 @@ struct Written {
     offences: BTreeMap<String, Offence>,
     late_ms: i64,
     remind_ms: i64,
-    channels: usize,
     language: Language,
     public_url: String,
     establishment: String,
@@ -56,7 +55,6 @@ impl Terms {
             offences: config.signals.offences.clone(),
             late_ms: config.limits.late.as_ms(),
             remind_ms: remind.unwrap_or(Holds::default().remind_ms),
-            channels: config.limits.channels.max(1),
             language: config.server.language,
             public_url: public_url(config),
             establishment: config.provider.establishment.clone(),
@@ -123,10 +121,5 @@ impl Terms {
     /// Chat later than this in channel time is only counted.
     pub fn late_ms(&self) -> i64 {
         self.written.late_ms
-    }
-
-    /// Channels in memory at most.
-    pub fn most_channels(&self) -> usize {
-        self.written.channels
     }
 }

@@ -398,6 +398,8 @@ pub struct Limits {
     pub score_cache: usize,
     /// Channels in memory; the longest idle ones go to the store. Default: `100000`.
     pub channels: usize,
+    /// A channel without level, alert or event for this long goes to the store until something comes. Default: `10m`.
+    pub idle: Dur,
     /// Authors that one channel tells apart at a time. Default: `4096`.
     pub users: usize,
     /// Messages in one channel's ring of the last two minutes. Default: `2000`.
@@ -433,6 +435,7 @@ impl Default for Limits {
             shard_queue: 4096,
             score_cache: 20_000,
             channels: 100_000,
+            idle: Dur::mins(10),
             users: 4096,
             ring: 2000,
             paid_per_second: 50,

@@ -3,14 +3,14 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Content, SinkOptions};
+use super::{Content, SinkOptions, SinkState};
 use crate::alert::{
     Alert, Change, ChangeKind, Coverage, Donations, Facts, Jurisdiction, OutboxRow, State,
     cloud_event, cloud_event_minimal,
 };
 use crate::event::{ChannelId, Level, Tense, Timestamp};
 
-/// The outbox rows of a change: one for each sink that wants its level. To be committed with it.
+/// The outbox rows of a change: one for each sink that wants its level and is told changes. To be committed with it.
 pub fn rows_for<'a>(
     change: &Change,
     sinks: impl IntoIterator<Item = &'a SinkOptions>,
@@ -19,6 +19,7 @@ pub fn rows_for<'a>(
 ) -> Vec<OutboxRow> {
     sinks
         .into_iter()
+        .filter(|sink| !sink.quiet && !sink.kind.is_mirror())
         .filter(|sink| change.alert.level >= sink.min_level)
         .map(|sink| row(sink, change, event(change, sink.content, source), received))
         .collect()
@@ -63,18 +64,107 @@ fn row(sink: &SinkOptions, change: &Change, event: Value, received: Timestamp) -
     }
 }
 
-/// A sign of life with what is degraded, so that silence is noticed.
-pub fn heartbeat_event(source: &str, degraded: &[String], now: Timestamp) -> (String, Value) {
-    let id = format!("heartbeat-{}", Uuid::new_v4());
-    let event = json!({
+/// True for the id of an alert's first revision.
+pub(super) fn is_opening(id: &str) -> bool {
+    id.strip_suffix("-1").is_some_and(|alert| alert.parse::<Uuid>().is_ok())
+}
+
+/// The new alerts that came too fast to be told one by one, as they stand now. `alerts` must not be empty.
+pub(super) fn storm_row(
+    alerts: &[Change],
+    sink: &SinkOptions,
+    source: &str,
+    now: Timestamp,
+) -> OutboxRow {
+    let first = alerts.first().map(|change| change.alert.id).unwrap_or_default();
+    let mut levels = std::collections::BTreeMap::<&str, u32>::new();
+    for change in alerts {
+        *levels.entry(change.alert.level.name()).or_default() += 1;
+    }
+    let told = |change: &Change| {
+        let alert = &change.alert;
+        let mut told = json!({
+            "id": alert.id,
+            "revision": alert.revision,
+            "level": alert.level,
+            "level_now": alert.level_now,
+            "state": alert.state,
+            "console": alert.console,
+        });
+        if sink.content == Content::Full {
+            told["channel"] = json!(alert.channel);
+            told["opened_at"] = json!(alert.opened_at);
+            told["summary"] = json!(alert.summary);
+        }
+        told
+    };
+    let data = json!({
+        "count": alerts.len(),
+        "levels": levels,
+        "alerts": alerts.iter().map(told).collect::<Vec<_>>(),
+    });
+    let id = format!("storm-{first}");
+    let event = envelope("eu.vigie.storm.v1", &id, source, now, data);
+    OutboxRow {
+        sink: sink.name.clone(),
+        id,
+        alert: first,
+        level: alerts.iter().map(|change| change.alert.level).max().unwrap_or_default(),
+        body: event.to_string(),
+        received: now,
+    }
+}
+
+/// Tells `to` that the sink `about` fails, or takes messages again.
+pub(super) fn sink_row(
+    about: &str,
+    state: &SinkState,
+    to: &SinkOptions,
+    source: &str,
+    now: Timestamp,
+) -> OutboxRow {
+    let turn = if state.ok { "recovered" } else { "failing" };
+    let id = format!("sink-{turn}-{about}-{}", now.0);
+    let data = json!({
+        "sink": about,
+        "since": if state.ok { state.last_accepted } else { state.failing_since },
+        "why": state.last_error,
+    });
+    let event = envelope(&format!("eu.vigie.sink.{turn}.v1"), &id, source, now, data);
+    OutboxRow {
+        sink: to.name.clone(),
+        id,
+        alert: Uuid::nil(),
+        level: Level::None,
+        body: event.to_string(),
+        received: now,
+    }
+}
+
+/// The sink that an announcement is about, and whether it tells that it fails.
+pub(super) fn announced(id: &str) -> Option<(&str, bool)> {
+    let (turn, rest) = id.strip_prefix("sink-")?.split_once('-')?;
+    let (about, _) = rest.rsplit_once('-')?;
+    Some((about, turn == "failing"))
+}
+
+/// A CloudEvents envelope of what is no alert's change.
+fn envelope(kind: &str, id: &str, source: &str, now: Timestamp, data: Value) -> Value {
+    json!({
         "specversion": "1.0",
-        "type": "eu.vigie.heartbeat.v1",
+        "type": kind,
         "source": source,
         "id": id,
         "time": now,
         "datacontenttype": "application/json",
-        "data": {"degraded": degraded},
-    });
+        "data": data,
+    })
+}
+
+/// A sign of life with what is degraded, so that silence is noticed.
+pub fn heartbeat_event(source: &str, degraded: &[String], now: Timestamp) -> (String, Value) {
+    let id = format!("heartbeat-{}", Uuid::new_v4());
+    let event = envelope("eu.vigie.heartbeat.v1", &id, source, now, json!({"degraded": degraded}));
     (id, event)
 }
 
@@ -131,6 +221,29 @@ mod tests {
         assert!(is_reminder(&format!("{id}-3-r12")));
         assert!(!is_reminder(&format!("{id}-3")));
         assert!(!is_reminder(&format!("{id}-3-r")));
+    }
+
+    #[test]
+    fn an_opening_is_the_first_revision_itself() {
+        let id = Uuid::new_v4();
+        assert!(is_opening(&format!("{id}-1")));
+        for other in [format!("{id}-11"), format!("{id}-2"), format!("{id}-1-r1")] {
+            assert!(!is_opening(&other), "{other}");
+        }
+        assert!(!is_opening("sink-failing-a-1"));
+    }
+
+    #[test]
+    fn an_announcement_tells_by_its_id_whom_it_is_about() {
+        let to = SinkOptions::new("b", super::super::SinkKind::Jsonl { path: "x".into() });
+        let mut state = SinkState::new();
+        state.ok = false;
+        let row = sink_row("a-failing-1", &state, &to, "urn:x", Timestamp(1_800_000_000_000));
+        assert_eq!(announced(&row.id), Some(("a-failing-1", true)));
+        state.ok = true;
+        let row = sink_row("a", &state, &to, "urn:x", Timestamp(1_800_000_000_000));
+        assert_eq!(announced(&row.id), Some(("a", false)));
+        assert_eq!(announced("heartbeat-1"), None);
     }
 
     #[test]

@@ -3,9 +3,12 @@
 
 mod backoff;
 mod events;
+mod mirror;
 mod options;
+mod pulse;
 mod roster;
 mod sink;
+mod storm;
 mod tls;
 mod worker;
 
@@ -17,8 +20,8 @@ use crate::store::OutboxItem;
 
 pub use backoff::Backoff;
 pub use events::{heartbeat_event, rows_for, test_event};
-pub use options::{Content, Secret, SinkKind, SinkOptions};
-pub use roster::{Applied, Delivery, SentNow};
+pub use options::{Content, Secret, SinkKind, SinkOptions, Storm};
+pub use roster::{Applied, Delivery, SentNow, SinkView};
 pub use sink::Sink;
 
 /// What makes a sink unusable; told when it is built, before anything is sent.
@@ -78,6 +81,8 @@ pub struct SinkState {
     pub ok: bool,
     /// Since when every attempt failed.
     pub failing_since: Option<Timestamp>,
+    /// It counts as failing: three attempts in a row failed, or it has failed for a minute. Told through the others.
+    pub failing: bool,
     /// What went wrong last; kept after recovery.
     pub last_error: Option<String>,
     /// When something was accepted last.
@@ -86,7 +91,13 @@ pub struct SinkState {
 
 impl SinkState {
     fn new() -> Self {
-        Self { ok: true, failing_since: None, last_error: None, last_accepted: None }
+        Self {
+            ok: true,
+            failing_since: None,
+            failing: false,
+            last_error: None,
+            last_accepted: None,
+        }
     }
 }
 
@@ -116,8 +127,17 @@ pub trait DeliveryObserver: Send + Sync {
 /// Nobody watches.
 impl DeliveryObserver for () {}
 
+/// `wait` after `at`.
+fn after(at: Timestamp, wait: Duration) -> Timestamp {
+    at.plus_ms(millis(wait))
+}
+
+fn millis(wait: Duration) -> i64 {
+    i64::try_from(wait.as_millis()).unwrap_or(i64::MAX)
+}
+
 /// What a sink said to a test alert.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct TestAnswer {
     pub accepted: bool,
     /// HTTP status; none for a file, or where there was no answer.

@@ -33,6 +33,25 @@ pub enum SinkKind {
     Webhook { url: String, secret: Secret, timeout: Duration },
     /// One line an event, appended and synced.
     Jsonl { path: PathBuf },
+    /// A mirror of the open alerts at Prometheus Alertmanager's API v2 (`url` without `/api/v2/alerts`), posted anew
+    /// `every` so often.
+    Alertmanager { url: String, timeout: Duration, every: Duration },
+}
+
+impl SinkKind {
+    /// Whether it shows what is open now, instead of being told each change.
+    pub fn is_mirror(&self) -> bool {
+        matches!(self, Self::Alertmanager { .. })
+    }
+}
+
+/// When new alerts come too fast to be told one by one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Storm {
+    /// So many new alerts in a `window` are told singly; those beyond in a summary.
+    pub singly: u32,
+    /// A minute, but in tests. Summaries come at most once in it, the first a twelfth of it after the storm began.
+    pub window: Duration,
 }
 
 /// How much a sink is told.
@@ -63,6 +82,10 @@ pub struct SinkOptions {
     pub insecure: bool,
     /// PEM file of the authorities whose receivers are trusted, in place of the system's.
     pub ca: Option<PathBuf>,
+    /// Tells nothing of alerts (`[alerts] mode = "shadow"`).
+    pub quiet: bool,
+    /// New alerts beyond it are summarised; none: never.
+    pub storm: Option<Storm>,
     /// Waits between attempts.
     pub backoff: Backoff,
 }
@@ -80,6 +103,8 @@ impl SinkOptions {
             heartbeat: None,
             insecure: false,
             ca: None,
+            quiet: false,
+            storm: None,
             backoff: Backoff::default(),
         }
     }

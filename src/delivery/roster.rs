@@ -1,22 +1,77 @@
 //! The running sinks, one task each. They may be added, changed and taken away while the others go on.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::worker::{Shared, Worker};
+use super::mirror::Mirror;
+use super::pulse::Pulse;
+use super::worker::Worker;
 use super::{
     DeliveryError, DeliveryObserver, Outcome, Sink, SinkOptions, SinkState, TestAnswer, rows_for,
 };
 use crate::alert::{Change, OutboxRow};
 use crate::event::Timestamp;
-use crate::store::Store;
+use crate::store::{OutboxItem, Store, StoreError};
+
+/// What a sink's task shares with its handle and the other tasks.
+pub(super) struct Shared {
+    pub state: Mutex<SinkState>,
+    pub wake: Notify,
+}
+
+/// Who is served.
+#[derive(Default)]
+pub(super) struct Roster(Mutex<Vec<Running>>);
+
+impl Roster {
+    /// The other sinks that take messages, as far as is known.
+    pub fn well_but(&self, name: &str) -> Vec<SinkOptions> {
+        let running = self.0.lock();
+        let others = running.iter().filter(|one| one.sink.options.name != name);
+        let well = others.filter(|one| one.shared.state.lock().ok);
+        let options = well.map(|one| &one.sink.options);
+        options.filter(|options| !options.kind.is_mirror()).cloned().collect()
+    }
+
+    /// Sinks that count as failing, and since when.
+    pub fn failing(&self) -> Vec<(String, Timestamp)> {
+        let running = self.0.lock();
+        running
+            .iter()
+            .filter_map(|one| {
+                let state = one.shared.state.lock();
+                let since = state.failing_since.filter(|_| state.failing)?;
+                Some((one.sink.options.name.clone(), since))
+            })
+            .collect()
+    }
+
+    pub fn wake(&self) {
+        self.0.lock().iter().for_each(|one| one.shared.wake.notify_one());
+    }
+}
+
+/// A sink as people are shown it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SinkView {
+    pub name: String,
+    /// None for one that is no longer in the config, for which something still waits.
+    pub state: Option<SinkState>,
+    /// Messages that wait, those for a summary included.
+    pub waiting: u64,
+    /// Messages that were given up, ever.
+    pub parked: u64,
+    /// The newest that was given up.
+    pub last_parked: Option<OutboxItem>,
+}
 
 /// A sink and its task.
 struct Running {
@@ -36,7 +91,7 @@ struct House {
     store: Store,
     source: String,
     observer: Arc<dyn DeliveryObserver>,
-    running: Mutex<Vec<Running>>,
+    roster: Arc<Roster>,
     /// Tasks of sinks that were taken away and may still be at their last attempt, by name.
     leaving: Mutex<HashMap<String, JoinHandle<()>>>,
     tasks: TaskTracker,
@@ -84,7 +139,7 @@ impl Delivery {
             store: store.clone(),
             source: source.to_owned(),
             observer,
-            running: Mutex::default(),
+            roster: Arc::default(),
             leaving: Mutex::default(),
             tasks: TaskTracker::new(),
             cancel: CancellationToken::new(),
@@ -107,7 +162,7 @@ impl Delivery {
             wanted.push(Sink::new(options)?);
         }
         let mut applied = Applied::default();
-        let mut running = self.0.running.lock();
+        let mut running = self.0.roster.0.lock();
         let mut leaving = self.0.leaving.lock();
         leaving.retain(|_, task| !task.is_finished());
         let mut before: HashMap<String, Running> =
@@ -146,35 +201,42 @@ impl Delivery {
     /// Starts a sink's task, once the task that served it before has ended.
     fn spawn(&self, sink: Sink, old: Option<JoinHandle<()>>) -> Running {
         let house = &self.0;
-        let (sink, shared) = (Arc::new(sink), Arc::new(Shared::new()));
+        let shared = Shared { state: Mutex::new(SinkState::new()), wake: Notify::new() };
+        let (sink, shared) = (Arc::new(sink), Arc::new(shared));
         let cancel = house.cancel.child_token();
-        let worker = Worker::new(
-            house.store.clone(),
-            house.source.clone(),
+        let pulse = Pulse::new(
             sink.clone(),
             shared.clone(),
             house.observer.clone(),
-            cancel.clone(),
+            house.roster.clone(),
+            house.store.clone(),
+            house.source.clone(),
         );
-        let abort = house.abort.clone();
+        let (abort, own) = (house.abort.clone(), cancel.clone());
         let task = house.tasks.spawn(async move {
             if let Some(old) = old {
                 // However it ended: it sends no more.
                 let _ = old.await;
             }
-            tokio::select! { () = abort.cancelled() => {}, () = worker.run() => {} }
+            let work = async {
+                match pulse.sink.options.kind.is_mirror() {
+                    true => Mirror::new(pulse, own).run().await,
+                    false => Worker::new(pulse, own).run().await,
+                }
+            };
+            tokio::select! { () = abort.cancelled() => {}, () = work => {} }
         });
         Running { sink, shared, cancel, task }
     }
 
     /// Something new was committed to the outbox.
     pub fn wake(&self) {
-        self.0.running.lock().iter().for_each(|one| one.shared.wake.notify_one());
+        self.0.roster.wake();
     }
 
     /// The outbox rows of a change for the sinks that are served now, to be committed with it.
     pub fn rows(&self, change: &Change, received: Timestamp) -> Vec<OutboxRow> {
-        let running = self.0.running.lock();
+        let running = self.0.roster.0.lock();
         rows_for(change, running.iter().map(|one| &one.sink.options), &self.0.source, received)
     }
 
@@ -218,11 +280,29 @@ impl Delivery {
 
     /// How each sink fares, in the config's order.
     pub fn states(&self) -> Vec<(String, SinkState)> {
-        let running = self.0.running.lock();
+        let running = self.0.roster.0.lock();
         running
             .iter()
             .map(|one| (one.sink.options.name.clone(), one.shared.state.lock().clone()))
             .collect()
+    }
+
+    /// How each sink fares and what waits for it, in the config's order; then those that are no longer in the config
+    /// but for which something still waits.
+    pub async fn overview(&self) -> Result<Vec<SinkView>, StoreError> {
+        let mut counts = self.0.store.outbox_counts().await?;
+        let mut states: Vec<_> =
+            self.states().into_iter().map(|(name, state)| (name, Some(state))).collect();
+        let known: BTreeSet<String> = states.iter().map(|(name, _)| name.clone()).collect();
+        let gone =
+            counts.iter().filter(|(name, counts)| counts.waiting > 0 && !known.contains(*name));
+        states.extend(gone.map(|(name, _)| (name.clone(), None)));
+        let views = states.into_iter().map(|(name, state)| {
+            let counts = counts.remove(&name).unwrap_or_default();
+            let (waiting, parked) = (counts.waiting, counts.parked);
+            SinkView { name, state, waiting, parked, last_parked: counts.last_parked }
+        });
+        Ok(views.collect())
     }
 
     /// Sends a marked test alert past the outbox, once, and tells the answer.
@@ -232,7 +312,7 @@ impl Delivery {
     }
 
     fn sink(&self, name: &str) -> Option<Arc<Sink>> {
-        let running = self.0.running.lock();
+        let running = self.0.roster.0.lock();
         running.iter().find(|one| one.sink.options.name == name).map(|one| one.sink.clone())
     }
 

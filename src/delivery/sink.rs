@@ -3,7 +3,7 @@
 
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use reqwest::Url;
@@ -11,7 +11,8 @@ use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use standardwebhooks::Webhook;
 
 use super::backoff::retry_after;
-use super::{DeliveryError, Outcome, SinkKind, SinkOptions, TestAnswer, test_event, tls};
+use super::mirror::test_post;
+use super::{DeliveryError, Outcome, Secret, SinkKind, SinkOptions, TestAnswer, test_event, tls};
 use crate::evidence::wall_clock;
 
 /// Bytes of an answer that are read, so that the connection can be used again.
@@ -29,7 +30,8 @@ pub struct Sink {
 
 enum Way {
     Webhook { client: reqwest::Client, url: Url, key: Box<Webhook> },
-    File,
+    Alertmanager { client: reqwest::Client, url: Url },
+    File { path: PathBuf },
 }
 
 /// It was accepted.
@@ -53,38 +55,22 @@ impl Sink {
     /// Checks the options and makes the client; sends nothing.
     pub fn new(options: SinkOptions) -> Result<Self, DeliveryError> {
         let ca = tls::read_ca(&options)?;
+        let pem = ca.as_deref();
         let way = match &options.kind {
-            SinkKind::Jsonl { .. } => Way::File,
+            SinkKind::Jsonl { path } => Way::File { path: path.clone() },
             SinkKind::Webhook { url, secret, timeout } => {
-                let sink = || options.name.clone();
                 let (url, loopback) = check_url(url, options.insecure, &options.name)?;
-                let key = secret
-                    .reveal()
-                    .strip_prefix("whsec_")
-                    .and_then(|text| {
-                        use base64::Engine as _;
-                        base64::engine::general_purpose::STANDARD.decode(text).ok()
-                    })
-                    .filter(|key| (24..=64).contains(&key.len()))
-                    .ok_or_else(|| DeliveryError::Secret { sink: sink() })?;
-                let key =
-                    Webhook::from_bytes(key).map_err(|_| DeliveryError::Secret { sink: sink() })?;
-                // A second call finds the provider installed, which is as good.
-                let _ = rustls::crypto::ring::default_provider().install_default();
-                let mut client = reqwest::Client::builder()
-                    .redirect(reqwest::redirect::Policy::none())
-                    .timeout(*timeout)
-                    .user_agent(concat!("vigie/", env!("CARGO_PKG_VERSION")));
-                if loopback {
-                    client = client.no_proxy();
-                }
-                if let Some(pem) = &ca {
-                    client = client.tls_certs_only(tls::certificates(pem, &options)?);
-                }
-                let client = client
-                    .build()
-                    .map_err(|source| DeliveryError::Client { sink: sink(), source })?;
+                let key = key(secret)
+                    .ok_or_else(|| DeliveryError::Secret { sink: options.name.clone() })?;
+                let client = client(&options, *timeout, loopback, pem)?;
                 Way::Webhook { client, url, key: Box::new(key) }
+            }
+            SinkKind::Alertmanager { url, timeout, .. } => {
+                let (mut url, loopback) = check_url(url, options.insecure, &options.name)?;
+                let base = url.path().trim_end_matches('/');
+                let path = format!("{}/api/v2/alerts", base.trim_end_matches("/api/v2/alerts"));
+                url.set_path(&path);
+                Way::Alertmanager { client: client(&options, *timeout, loopback, pem)?, url }
             }
         };
         Ok(Self { options, ca, way })
@@ -97,9 +83,25 @@ impl Sink {
 
     /// One attempt.
     pub(super) async fn send(&self, id: &str, body: &str) -> Result<Accepted, Failure> {
-        match (&self.way, &self.options.kind) {
-            (Way::Webhook { client, url, key }, _) => post(client, url, key, id, body).await,
-            (Way::File, SinkKind::Jsonl { path }) => {
+        match &self.way {
+            Way::Webhook { client, url, key } => {
+                let now = wall_clock();
+                let signature = key
+                    .sign(id, now.second(), body.as_bytes())
+                    .map_err(|error| failure(Outcome::Unreachable, None, error.to_string()))?;
+                let request = client
+                    .post(url.clone())
+                    .header(CONTENT_TYPE, "application/cloudevents+json")
+                    .header(standardwebhooks::HEADER_WEBHOOK_ID, id)
+                    .header(standardwebhooks::HEADER_WEBHOOK_TIMESTAMP, now.second())
+                    .header(standardwebhooks::HEADER_WEBHOOK_SIGNATURE, signature);
+                post(request.body(body.to_owned())).await
+            }
+            Way::Alertmanager { client, url } => {
+                let request = client.post(url.clone()).header(CONTENT_TYPE, "application/json");
+                post(request.body(body.to_owned())).await
+            }
+            Way::File { path } => {
                 let (path, line) = (path.clone(), body.to_owned());
                 let done = tokio::task::spawn_blocking(move || append(&path, &line)).await;
                 let why = match done {
@@ -109,18 +111,20 @@ impl Sink {
                 };
                 Err(failure(Outcome::Unreachable, None, why))
             }
-            // `new` pairs a file with the file's way.
-            (Way::File, SinkKind::Webhook { .. }) => {
-                Err(failure(Outcome::Unreachable, None, "no such sink".into()))
-            }
         }
     }
 
     /// Sends a marked test alert, once.
     pub async fn test(&self, source: &str) -> TestAnswer {
         let begun = Instant::now();
-        let (id, event) = test_event(source, self.options.content, wall_clock());
-        let answer = self.send(&id, &event.to_string()).await;
+        let (id, body) = match self.options.kind.is_mirror() {
+            true => (String::new(), test_post(source, wall_clock())),
+            false => {
+                let (id, event) = test_event(source, self.options.content, wall_clock());
+                (id, event.to_string())
+            }
+        };
+        let answer = self.send(&id, &body).await;
         let milliseconds = begun.elapsed().as_millis() as u64;
         match answer {
             Ok(Accepted { status, said }) => {
@@ -160,26 +164,39 @@ fn check_url(url: &str, insecure: bool, sink: &str) -> Result<(Url, bool), Deliv
     Ok((parsed, loopback))
 }
 
-async fn post(
-    client: &reqwest::Client,
-    url: &Url,
-    key: &Webhook,
-    id: &str,
-    body: &str,
-) -> Result<Accepted, Failure> {
+/// The signing key of a `whsec_…` secret.
+fn key(secret: &Secret) -> Option<Webhook> {
+    use base64::Engine as _;
+    let text = secret.reveal().strip_prefix("whsec_")?;
+    let key = base64::engine::general_purpose::STANDARD.decode(text).ok()?;
+    Webhook::from_bytes(Some(key).filter(|key| (24..=64).contains(&key.len()))?).ok()
+}
+
+/// The one HTTP client of a sink: no redirects, and the whole answer within `timeout`.
+fn client(
+    options: &SinkOptions,
+    timeout: Duration,
+    loopback: bool,
+    ca: Option<&[u8]>,
+) -> Result<reqwest::Client, DeliveryError> {
+    // A second call finds the provider installed, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut client = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(timeout)
+        .user_agent(concat!("vigie/", env!("CARGO_PKG_VERSION")));
+    if loopback {
+        client = client.no_proxy();
+    }
+    if let Some(pem) = ca {
+        client = client.tls_certs_only(tls::certificates(pem, options)?);
+    }
+    client.build().map_err(|source| DeliveryError::Client { sink: options.name.clone(), source })
+}
+
+async fn post(request: reqwest::RequestBuilder) -> Result<Accepted, Failure> {
     let now = wall_clock();
-    let signature = key
-        .sign(id, now.second(), body.as_bytes())
-        .map_err(|error| failure(Outcome::Unreachable, None, error.to_string()))?;
-    let answer = client
-        .post(url.clone())
-        .header(CONTENT_TYPE, "application/cloudevents+json")
-        .header(standardwebhooks::HEADER_WEBHOOK_ID, id)
-        .header(standardwebhooks::HEADER_WEBHOOK_TIMESTAMP, now.second())
-        .header(standardwebhooks::HEADER_WEBHOOK_SIGNATURE, signature)
-        .body(body.to_owned())
-        .send()
-        .await;
+    let answer = request.send().await;
     let mut answer = match answer {
         Ok(answer) => answer,
         Err(error) => {

@@ -1,115 +1,97 @@
-//! One sink's task: sends what is due in order, waits after failures, makes reminders and heartbeats.
+//! One sink's task: sends what is due in order, waits after failures, makes reminders, heartbeats and summaries.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::events::{is_reminder, reminder_row};
-use super::sink::{Failure, Sink};
-use super::{DeliveryObserver, Outcome, SinkState, heartbeat_event};
+use super::pulse::Pulse;
+use super::storm::Watch;
+use super::{Outcome, after, heartbeat_event, millis};
 use crate::alert::State;
 use crate::event::{Level, Timestamp};
 use crate::evidence::wall_clock;
-use crate::store::{OutboxItem, Store, StoreError};
+use crate::store::{OutboxItem, StoreError};
 
 /// Messages read from the store at once.
 const BATCH: usize = 32;
 /// Refusals after which a message lets those behind it go first: one that a receiver cannot take holds up nobody.
 const YIELD: u32 = 4;
 /// The store is asked at least so often, whether woken or not.
-const POLL: Duration = Duration::from_secs(5);
+pub(super) const POLL: Duration = Duration::from_secs(5);
 /// The wait after the store failed.
 const STORE_WAIT: Duration = Duration::from_secs(1);
-
-/// What the task shares with its handle.
-pub(super) struct Shared {
-    pub state: Mutex<SinkState>,
-    pub wake: Arc<Notify>,
-}
-
-impl Shared {
-    pub(super) fn new() -> Self {
-        Self { state: Mutex::new(SinkState::new()), wake: Arc::default() }
-    }
-}
+/// Accepted messages that the store could not note; with more the sink waits for the store.
+const OWED: usize = 1000;
 
 pub(super) struct Worker {
-    store: Store,
-    source: String,
-    sink: Arc<Sink>,
-    shared: Arc<Shared>,
-    observer: Arc<dyn DeliveryObserver>,
+    pulse: Pulse,
+    storm: Watch,
     cancel: CancellationToken,
-    /// Failures since something was last accepted.
-    failures: u32,
-    /// The message that failed in them; none once there were several.
-    failing: Option<String>,
-    several: bool,
-    /// The message that the sink took and the store could not note yet.
-    accepted: Option<String>,
-    paused_until: Timestamp,
+    /// Accepted, but the store could not note it: never sent again by this run.
+    owed: Vec<String>,
     next_reminders: Timestamp,
     next_heartbeat: Option<Timestamp>,
 }
 
 impl Worker {
-    pub(super) fn new(
-        store: Store,
-        source: String,
-        sink: Arc<Sink>,
-        shared: Arc<Shared>,
-        observer: Arc<dyn DeliveryObserver>,
-        cancel: CancellationToken,
-    ) -> Self {
-        let next_heartbeat = sink.options.heartbeat.map(|every| after(wall_clock(), every));
-        Self {
-            store,
-            source,
-            sink,
-            shared,
-            observer,
-            cancel,
-            failures: 0,
-            failing: None,
-            several: false,
-            accepted: None,
-            paused_until: Timestamp(0),
-            next_reminders: Timestamp(0),
-            next_heartbeat,
-        }
+    pub(super) fn new(pulse: Pulse, cancel: CancellationToken) -> Self {
+        let options = &pulse.sink.options;
+        let next_heartbeat = options.heartbeat.map(|every| after(wall_clock(), every));
+        let storm = Watch::new(options.storm);
+        let next_reminders = Timestamp(0);
+        Self { pulse, storm, cancel, owed: Vec::new(), next_reminders, next_heartbeat }
     }
 
     pub(super) async fn run(mut self) {
+        let mut recalled = false;
         while !self.cancel.is_cancelled() {
-            let wait = match self.step().await {
-                Ok(wait) => wait,
-                Err(error) => {
-                    tracing::error!(sink = self.sink.options.name, %error, "the outbox cannot be read or written");
-                    STORE_WAIT
-                }
+            let done = match recalled {
+                true => self.step().await,
+                false => self.recall().await.map(|()| Duration::ZERO),
             };
+            recalled |= done.is_ok();
+            let wait = done.unwrap_or_else(|error| {
+                tracing::error!(sink = self.pulse.name(), %error, "the outbox cannot be read or written");
+                STORE_WAIT
+            });
+            let shared = self.pulse.shared.clone();
             tokio::select! {
                 () = self.cancel.cancelled() => {}
-                () = self.shared.wake.notified() => {}
+                () = shared.wake.notified() => {}
                 () = tokio::time::sleep(wait) => {}
             }
         }
     }
 
+    /// What the last run left.
+    async fn recall(&mut self) -> Result<(), StoreError> {
+        self.pulse.recall().await?;
+        let (store, name) = (self.pulse.store.clone(), self.pulse.name().to_owned());
+        self.storm.recall(&store, &name, wall_clock()).await
+    }
+
     /// Does what is due; tells how long nothing will be.
     async fn step(&mut self) -> Result<Duration, StoreError> {
         let now = wall_clock();
+        self.note_owed().await;
         self.remind(now).await?;
-        if now < self.paused_until {
-            return Ok(self.until_next(now, Some(self.paused_until)));
+        let sink = self.pulse.sink.clone();
+        self.storm.summarise(&self.pulse.store, &sink.options, &self.pulse.source, now).await?;
+        if now >= self.pulse.paused_until {
+            self.heartbeat(now).await?;
+            self.deliver_due().await?;
         }
-        self.heartbeat(now).await?;
-        let name = self.sink.options.name.clone();
-        while self.paused_until <= wall_clock() && !self.cancel.is_cancelled() {
-            let due = self.store.due(&name, wall_clock(), BATCH).await?;
+        self.pulse.announce(wall_clock()).await?;
+        self.until_next().await
+    }
+
+    async fn deliver_due(&mut self) -> Result<(), StoreError> {
+        let name = self.pulse.name().to_owned();
+        while self.pulse.paused_until <= wall_clock() && !self.cancel.is_cancelled() {
+            let limit = BATCH + self.owed.len();
+            let mut due = self.pulse.store.due(&name, wall_clock(), limit).await?;
+            due.retain(|item| !self.owed.contains(&item.id));
             if due.is_empty() {
                 break;
             }
@@ -119,164 +101,149 @@ impl Worker {
                 }
             }
         }
-        let now = wall_clock();
-        let next = self.store.next_due(&name).await?;
-        Ok(self.until_next(now, next.map(|next| next.max(self.paused_until))))
+        Ok(())
     }
 
-    fn until_next(&self, now: Timestamp, next: Option<Timestamp>) -> Duration {
-        let reminders = self.sink.options.remind.map(|_| self.next_reminders);
-        let heartbeat = self.next_heartbeat.map(|at| at.max(self.paused_until));
-        let next = [next, reminders, heartbeat].into_iter().flatten().min();
+    async fn until_next(&self) -> Result<Duration, StoreError> {
+        let paused = self.pulse.paused_until;
+        let next = self.pulse.store.next_due(self.pulse.name()).await?;
+        // What is owed looks due and is not.
+        let next = next.filter(|_| self.owed.is_empty()).map(|next| next.max(paused));
+        let reminders = self.pulse.sink.options.remind.map(|_| self.next_reminders);
+        let heartbeat = self.next_heartbeat.map(|at| at.max(paused));
+        let next = [next, reminders, heartbeat, self.storm.due()].into_iter().flatten().min();
+        let now = wall_clock();
         let wait =
             next.map_or(POLL, |next| Duration::from_millis(next.since(now).max(0).unsigned_abs()));
         // A millisecond at least: a time just reached must not spin.
-        wait.clamp(Duration::from_millis(1), POLL)
+        Ok(wait.clamp(Duration::from_millis(1), POLL))
     }
 
     /// One message. False if the sink must be left alone for a while.
     async fn deliver(&mut self, item: OutboxItem) -> Result<bool, StoreError> {
-        let name = self.sink.options.name.clone();
+        let (store, sink) = (self.pulse.store.clone(), self.pulse.sink.clone());
+        let name = &sink.options.name;
         if is_reminder(&item.id) && !self.still_urgent(&item).await? {
-            self.store.withdraw(&name, &item.id, wall_clock()).await?;
+            store.withdraw(name, &item.id, wall_clock()).await?;
             return Ok(true);
         }
-        // What was accepted while the store could not note it is not sent a second time.
-        let noted_late = self.accepted.as_deref() == Some(item.id.as_str());
-        let answer = match noted_late {
-            true => Ok(()),
-            false => self.sink.send(&item.id, &item.body).await.map(drop),
-        };
+        if self.storm.holds(&item) {
+            store.fold(name, &item.id, wall_clock()).await?;
+            self.storm.held(&item, wall_clock());
+            return Ok(true);
+        }
+        let answer = sink.send(&item.id, &item.body).await;
         let now = wall_clock();
+        let observer = self.pulse.observer.clone();
         match answer {
-            Ok(()) => {
-                self.accepted = Some(item.id.clone());
-                self.store.delivered(&name, &item.id, now).await?;
-                self.accepted = None;
-                self.observer.attempt(&name, Outcome::Accepted);
-                let latency = now.since(item.received).max(0).unsigned_abs();
-                let latency = Duration::from_millis(latency);
-                self.observer.accepted(&name, &item, latency, item.attempts == 0);
-                if self.well(now) {
-                    self.store.hurry(&name, now).await?;
-                    // What was put off is due again, and comes before what follows in this batch.
-                    return Ok(false);
+            Ok(_) => {
+                self.storm.told(&item);
+                let noted = store.delivered(name, &item.id, now).await;
+                observer.attempt(name, Outcome::Accepted);
+                if !item.alert.is_nil() {
+                    let latency =
+                        Duration::from_millis(now.since(item.received).max(0).unsigned_abs());
+                    observer.accepted(name, &item, latency, item.attempts == 0);
                 }
-                Ok(true)
+                if let Err(error) = noted {
+                    tracing::error!(sink = name, %error, "a message was accepted; that cannot be noted yet");
+                    self.owed.push(item.id);
+                    if self.owed.len() >= OWED {
+                        return Err(error);
+                    }
+                }
+                // What was put off is due again, and comes before what follows in this batch.
+                let outage = self.pulse.well(now);
+                if outage {
+                    store.hurry(name, now).await?;
+                }
+                Ok(!outage)
             }
             Err(failure) => {
-                self.observer.attempt(&name, failure.outcome);
-                self.ill(&item.id, &failure, now);
+                observer.attempt(name, failure.outcome);
+                self.pulse.ill(&item.id, &failure, now);
                 let attempts = item.attempts.saturating_add(1);
-                if now.since(item.created) >= millis(self.sink.options.max_age) {
-                    self.store.park(&name, &item.id, now, &failure.why).await?;
-                    self.observer.attempt(&name, Outcome::Parked);
-                    tracing::error!(sink = name, id = item.id, "a message was given up");
+                if now.since(item.created) >= millis(sink.options.max_age) {
+                    store.park(name, &item.id, now, &failure.why).await?;
+                    observer.attempt(name, Outcome::Parked);
+                    tracing::error!(
+                        sink = name,
+                        id = item.id,
+                        why = failure.why,
+                        "a message was given up"
+                    );
                 } else {
                     // The first in line stays so, unless the sink lives and will not take it.
                     let yields = failure.outcome == Outcome::Refused && attempts >= YIELD;
                     let wait = match yields {
-                        true => self.sink.options.backoff.wait(attempts, failure.retry_after),
+                        true => sink.options.backoff.wait(attempts, failure.retry_after),
                         false => Duration::ZERO,
                     };
-                    self.store.failed(&name, &item.id, after(now, wait), &failure.why).await?;
+                    store.failed(name, &item.id, after(now, wait), &failure.why).await?;
                 }
                 Ok(false)
             }
         }
     }
 
+    /// Notes what was accepted while the store could not.
+    async fn note_owed(&mut self) {
+        while let Some(id) = self.owed.first() {
+            let noted = self.pulse.store.delivered(self.pulse.name(), id, wall_clock()).await;
+            if noted.is_err() {
+                return;
+            }
+            self.owed.remove(0);
+        }
+    }
+
     async fn still_urgent(&self, item: &OutboxItem) -> Result<bool, StoreError> {
-        let stored = self.store.alert(item.alert).await?;
+        let stored = self.pulse.store.alert(item.alert).await?;
         Ok(stored.is_some_and(|stored| {
             let alert = &stored.change.alert;
             alert.state == State::Open && alert.level == Level::ThreatToLife
         }))
     }
 
-    /// The sink took something. True if it had failed with several messages, which may now all go.
-    fn well(&mut self, now: Timestamp) -> bool {
-        let outage = self.several;
-        (self.failures, self.failing, self.several) = (0, None, false);
-        self.paused_until = Timestamp(0);
-        let turned = {
-            let mut state = self.shared.state.lock();
-            state.last_accepted = Some(now);
-            let turned = !state.ok;
-            (state.ok, state.failing_since) = (true, None);
-            turned.then(|| state.clone())
-        };
-        if let Some(state) = turned {
-            tracing::info!(sink = self.sink.options.name, "the sink takes messages again");
-            self.observer.turned(&self.sink.options.name, &state);
-        }
-        outage
-    }
-
-    fn ill(&mut self, id: &str, failure: &Failure, now: Timestamp) {
-        self.failures = self.failures.saturating_add(1);
-        self.several |= self.failing.as_deref().is_some_and(|failing| failing != id);
-        self.failing = Some(id.to_owned());
-        let wait = self.sink.options.backoff.wait(self.failures, failure.retry_after);
-        self.paused_until = after(now, wait);
-        let turned = {
-            let mut state = self.shared.state.lock();
-            state.last_error = Some(failure.why.clone());
-            let turned = state.ok;
-            state.ok = false;
-            state.failing_since.get_or_insert(now);
-            turned.then(|| state.clone())
-        };
-        if let Some(state) = turned {
-            tracing::warn!(sink = self.sink.options.name, why = failure.why, "the sink fails");
-            self.observer.turned(&self.sink.options.name, &state);
-        }
-    }
-
     /// Puts the reminders that are due into the outbox.
     async fn remind(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        let Some(every) = self.sink.options.remind else { return Ok(()) };
+        let (store, sink) = (self.pulse.store.clone(), self.pulse.sink.clone());
+        let options = &sink.options;
+        let Some(every) = options.remind.filter(|_| !options.quiet) else { return Ok(()) };
         if now < self.next_reminders {
             return Ok(());
         }
         let look = (every / 10).clamp(Duration::from_millis(50), POLL);
         self.next_reminders = after(now, look);
-        for urgent in self.store.urgent(&self.sink.options.name, now, every).await? {
+        for urgent in store.urgent(&options.name, now, every).await? {
             let count = urgent.count + 1;
-            let row = reminder_row(&urgent.change, count, &self.sink.options, &self.source, now);
-            self.store.remind(&row, count, now).await?;
+            let row = reminder_row(&urgent.change, count, options, &self.pulse.source, now);
+            store.remind(&row, count, now).await?;
         }
         Ok(())
     }
 
     /// Heartbeats go past the outbox: one that came late would say nothing.
     async fn heartbeat(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        let Some(every) = self.sink.options.heartbeat else { return Ok(()) };
+        let sink = self.pulse.sink.clone();
+        let Some(every) = sink.options.heartbeat else { return Ok(()) };
         if self.next_heartbeat.is_some_and(|at| now < at) {
             return Ok(());
         }
         self.next_heartbeat = Some(after(now, every));
-        let (id, event) = heartbeat_event(&self.source, &self.observer.degraded(), now);
-        match self.sink.send(&id, &event.to_string()).await {
+        let degraded = self.pulse.observer.degraded();
+        let (id, event) = heartbeat_event(&self.pulse.source, &degraded, now);
+        let answer = sink.send(&id, &event.to_string()).await;
+        let outcome = answer.as_ref().map_or_else(|failure| failure.outcome, |_| Outcome::Accepted);
+        self.pulse.observer.attempt(&sink.options.name, outcome);
+        match answer {
             Ok(_) => {
-                self.observer.attempt(&self.sink.options.name, Outcome::Accepted);
-                if self.well(wall_clock()) {
-                    self.store.hurry(&self.sink.options.name, wall_clock()).await?;
+                if self.pulse.well(wall_clock()) {
+                    self.pulse.store.hurry(&sink.options.name, wall_clock()).await?;
                 }
             }
-            Err(failure) => {
-                self.observer.attempt(&self.sink.options.name, failure.outcome);
-                self.ill(&id, &failure, wall_clock());
-            }
+            Err(failure) => self.pulse.ill(&id, &failure, wall_clock()),
         }
         Ok(())
     }
-}
-
-fn after(at: Timestamp, wait: Duration) -> Timestamp {
-    at.plus_ms(millis(wait))
-}
-
-fn millis(wait: Duration) -> i64 {
-    i64::try_from(wait.as_millis()).unwrap_or(i64::MAX)
 }

@@ -10,6 +10,7 @@ mod evidence;
 pub mod journal;
 mod lock;
 mod outbox;
+mod sinks;
 mod timeline;
 mod trouble;
 
@@ -26,10 +27,11 @@ use sqlx::{
 pub use alerts::{AlertFilter, AlertPage, Commit, Stored};
 pub use audit::{AuditRow, ChainReport};
 pub use ballast::{BALLAST, Ballast};
-pub use checkpoint::{Checkpoint, FeedMark};
+pub use checkpoint::{Asleep, ChannelState, Checkpoint, FeedMark};
 pub use evidence::{CitedPiece, Swept};
 pub use lock::FolderLock;
 pub use outbox::{OutboxItem, Urgent};
+pub use sinks::OutboxCounts;
 pub use timeline::Sample;
 pub use trouble::Trouble;
 

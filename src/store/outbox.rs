@@ -41,7 +41,8 @@ pub struct Urgent {
     pub count: u32,
 }
 
-const COLUMNS: &str = "sink, id, alert, level, body, received, attempts, next_at, created, why";
+pub(super) const COLUMNS: &str =
+    "sink, id, alert, level, body, received, attempts, next_at, created, why";
 
 impl Store {
     /// The first `limit` messages of a sink that may be sent now, in order of commit.
@@ -204,11 +205,11 @@ impl Store {
         write.commit().await
     }
 
-    /// Deletes what was delivered or withdrawn before `before`. Parked messages stay.
+    /// Deletes what was delivered, withdrawn or told in a summary before `before`. Parked messages stay.
     pub async fn prune_outbox(&self, before: Timestamp) -> Result<u64> {
         let mut write = self.write().await?;
         let gone = sqlx::query(
-            "DELETE FROM outbox WHERE (state = 'delivered' OR state = 'withdrawn') AND done_at < $1",
+            "DELETE FROM outbox WHERE state IN ('delivered', 'withdrawn', 'summarised') AND done_at < $1",
         )
         .bind(before.0)
         .execute(&mut *write.tx)
@@ -282,7 +283,7 @@ impl Write<'_> {
     }
 }
 
-fn item(row: &AnyRow) -> Result<OutboxItem> {
+pub(super) fn item(row: &AnyRow) -> Result<OutboxItem> {
     let alert: String = row.try_get("alert")?;
     let level: String = row.try_get("level")?;
     Ok(OutboxItem {

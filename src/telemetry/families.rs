@@ -46,7 +46,7 @@ const fn family(
 }
 
 /// Every family but `vigie_process_*`, which the process collector brings.
-pub const FAMILIES: [Family; 27] = [
+pub const FAMILIES: [Family; 28] = [
     family(
         "vigie_feed_events_total",
         Counter,
@@ -124,6 +124,7 @@ pub const FAMILIES: [Family; 27] = [
         "From an alert's opening to a person's decision.",
     ),
     family("vigie_outbox_pending", Gauge, &["sink"], "Deliveries that wait for a sink."),
+    family("vigie_outbox_parked", Gauge, &["sink"], "Deliveries that were given up."),
     family(
         "vigie_delivery_attempts_total",
         Counter,

@@ -41,6 +41,7 @@ struct Inner {
     alert_latency: HistogramVec,
     review_seconds: HistogramVec,
     outbox_pending: IntGaugeVec,
+    outbox_parked: IntGaugeVec,
     delivery_attempts: IntCounterVec,
     config_reloads: IntCounterVec,
     rule_matches: IntCounterVec,
@@ -129,6 +130,7 @@ impl Metrics {
             alert_latency: make.histogram("vigie_alert_latency_seconds"),
             review_seconds: make.histogram("vigie_review_seconds"),
             outbox_pending: make.gauge("vigie_outbox_pending"),
+            outbox_parked: make.gauge("vigie_outbox_parked"),
             delivery_attempts: make.counter("vigie_delivery_attempts_total"),
             config_reloads: make.counter("vigie_config_reloads_total"),
             rule_matches: make.counter("vigie_rule_matches_total"),
@@ -289,6 +291,7 @@ impl Metrics {
         let m = &self.0;
         m.alert_latency.with_label_values(&[name]);
         m.outbox_pending.with_label_values(&[name]);
+        m.outbox_parked.with_label_values(&[name]);
         for outcome in ["accepted", "failed"] {
             m.delivery_attempts.with_label_values(&[name, outcome]);
         }
@@ -299,6 +302,7 @@ impl Metrics {
         let m = &self.0;
         let _ = m.alert_latency.remove_label_values(&[name]);
         let _ = m.outbox_pending.remove_label_values(&[name]);
+        let _ = m.outbox_parked.remove_label_values(&[name]);
         for outcome in ["accepted", "failed"] {
             let _ = m.delivery_attempts.remove_label_values(&[name, outcome]);
         }
@@ -319,6 +323,12 @@ impl Metrics {
     pub fn set_outbox_pending(&self, sink: &str, pending: usize) {
         let pending = i64::try_from(pending).unwrap_or(i64::MAX);
         self.0.outbox_pending.with_label_values(&[sink]).set(pending);
+    }
+
+    /// How many deliveries to a sink were given up.
+    pub fn set_outbox_parked(&self, sink: &str, parked: usize) {
+        let parked = i64::try_from(parked).unwrap_or(i64::MAX);
+        self.0.outbox_parked.with_label_values(&[sink]).set(parked);
     }
 
     /// A person decided (`acknowledged`, `confirmed`, `dismissed`, `closed`), this long after the alert opened.
@@ -460,6 +470,7 @@ mod tests {
             "vigie_alert_latency_seconds",
             "vigie_review_seconds",
             "vigie_outbox_pending",
+            "vigie_outbox_parked",
             "vigie_delivery_attempts_total",
             "vigie_config_reloads_total",
             "vigie_rule_matches_total",

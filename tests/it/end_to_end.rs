@@ -263,6 +263,21 @@ fn strangers_feed_it_over_tls_and_verify_what_it_tells() {
     families_are_those_documented(&text);
     promtool_accepts(&text);
 
+    // A test of the sink is sent by the daemon itself, marked, and its answer shown.
+    let sink_test = |name: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_vigie"));
+        command.args(["sink", "test", name, "-c"]).arg(&config).output().expect("vigie starts")
+    };
+    let output = sink_test("trust");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{output:?}");
+    assert!(said.contains("with 204") && said.contains("by the running daemon"), "{said}");
+    receiver.wait_for("the marked test", |line| line["level"] == "concern");
+    let output = sink_test("nobody");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(said.contains("no sink `nobody`") && said.contains("trust"), "{said}");
+
     let (status, body) = get(metrics, "/readyz").expect("readyz");
     assert_eq!(status, 200, "{body}");
     let (_, alerts) = get(console, "/api/v1/alerts").expect("the API");

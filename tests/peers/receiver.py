@@ -42,6 +42,15 @@ class Receiver(BaseHTTPRequestHandler):
         if number <= options.fail_first:
             tell(refused=options.fail_status, request=number, id=self.headers.get("webhook-id"))
             return self.answer(options.fail_status, "not yet\n")
+        mischief = options.first[number - 1] if number <= len(options.first) else ""
+        if mischief.isdigit() or mischief in ("close", "redirect"):
+            tell(refused=mischief, request=number, id=self.headers.get("webhook-id"))
+            if mischief == "close":
+                self.close_connection = True
+                return None
+            return self.answer(307 if mischief == "redirect" else int(mischief), "not yet\n")
+        if self.path == "/elsewhere":
+            tell(elsewhere=True)
 
         try:
             Webhook(options.secret).verify(body, dict(self.headers.items()))
@@ -74,11 +83,19 @@ class Receiver(BaseHTTPRequestHandler):
                 with open(options.out, "a", encoding="utf-8") as out:
                     out.write(json.dumps(line, ensure_ascii=False) + "\n")
         tell(verified=event.get_id(), type=event.get_type(), level=data.get("level"), repeat=repeat, problems=problems)
-        self.answer(204, "")
+        if mischief == "slow":
+            time.sleep(options.slow)
+        if mischief == "torn":
+            self.wfile.write(b"HTTP/1.1 20")
+            self.close_connection = True
+            return None
+        return self.answer(204, "")
 
     def answer(self, status, text):
         body = text.encode()
         self.send_response(status)
+        if status == 307:
+            self.send_header("Location", "/elsewhere")
         if status != 204:
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -100,6 +117,10 @@ def main():
     parser.add_argument("--fail-first", type=int, default=0, metavar="N", help="refuse the first N requests")
     parser.add_argument("--fail-status", type=int, default=500)
     parser.add_argument("--delay", type=float, default=0.0, help="seconds before each answer")
+    parser.add_argument("--first", default=[], type=lambda text: text.split(","), metavar="WORD,…",
+                        help="what becomes of the first requests: a status, close (no answer), torn (half a status line "
+                             "for a request that was taken), slow (taken, answered late), redirect, or ok")
+    parser.add_argument("--slow", type=float, default=2.0, help="seconds that a slow answer takes")
     options = parser.parse_args()
 
     server = ThreadingHTTPServer((options.host, options.port), Receiver)

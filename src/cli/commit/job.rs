@@ -15,7 +15,7 @@ use crate::alert::{Change, EvidenceItem};
 use crate::console::Live;
 use crate::event::{ChannelId, Decision, Digest, Level, Timestamp, UserKey};
 use crate::evidence::{EvidenceError, EvidenceRow, Piece, Why};
-use crate::store::{Checkpoint, Commit, Sample, StoreError, Trouble};
+use crate::store::{ChannelState, Checkpoint, Commit, Sample, StoreError, Trouble};
 use crate::telemetry::{Component, Status};
 
 /// Alerts that are sent past the store at once.
@@ -31,7 +31,7 @@ pub enum Job {
     Keep(Kept),
     Samples(Vec<Sample>),
     Identities(Vec<(UserKey, Vec<u8>)>),
-    Checkpoint { barrier: Arc<Barrier>, channels: Vec<(ChannelId, Vec<u8>)> },
+    Checkpoint { barrier: Arc<Barrier>, number: u64, channels: Vec<ChannelState> },
 }
 
 /// Pieces of evidence, and why they are kept.
@@ -132,7 +132,9 @@ impl Work {
                 Ok(())
             }
             Job::Identities(sealed) => store.put_identities(sealed).await,
-            Job::Checkpoint { barrier, channels } => self.checkpoint(barrier, channels).await,
+            Job::Checkpoint { barrier, number, channels } => {
+                self.checkpoint(barrier, *number, channels).await
+            }
         }
     }
 
@@ -143,10 +145,7 @@ impl Work {
         let rows =
             told.rows.get_or_init(|| async { self.keep(&told.kept()).await.unwrap_or_default() });
         let evidence = rows.await.clone();
-        let outbox = match house.shadow {
-            true => Vec::new(),
-            false => house.delivery.rows(change, told.received),
-        };
+        let outbox = house.delivery.rows(change, told.received);
         let begun = Instant::now();
         let commit = Commit { change: change.clone(), outbox, evidence };
         let decision = told.decision.as_ref().map(|(decision, uid)| (decision, *uid));
@@ -242,7 +241,8 @@ impl Work {
     async fn checkpoint(
         &self,
         barrier: &Barrier,
-        channels: &[(ChannelId, Vec<u8>)],
+        number: u64,
+        channels: &[ChannelState],
     ) -> Result<(), StoreError> {
         let house = &self.house;
         house.store.step("checkpoint.taken")?;
@@ -253,12 +253,14 @@ impl Work {
         house.store.step("checkpoint.synced")?;
         let checkpoint = Checkpoint {
             channels: channels.to_vec(),
+            asleep: Vec::new(),
             removed: Vec::new(),
             feeds: barrier.feeds.iter().map(|(_, mark)| mark.clone()).collect(),
             donations: barrier.donations.clone(),
             config: barrier.config.clone(),
         };
         house.store.save_checkpoint(&checkpoint).await?;
+        house.durable.store(number, Ordering::Release);
         for (feed, mark) in &barrier.feeds {
             if let Some(cursor) = &mark.cursor {
                 // The intake may be going down, or busy: then the next checkpoint tells it.
@@ -297,9 +299,6 @@ impl Work {
             return;
         }
         self.house.evidence.hold(&told.kept().pieces);
-        if self.house.shadow {
-            return;
-        }
         let mut change = told.change.clone();
         change.alert.durable = false;
         let mut rows = self.house.delivery.rows(&change, told.received);
