@@ -13,19 +13,21 @@ use tokio::net::TcpListener;
 use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 
+use super::beat::Beat;
 use super::commit::Committer;
 use super::control;
 use super::desk::HouseDesk;
 use super::engine::{Engine, Oracle};
-use super::gate::{FeedState, Gate};
+use super::gate::Gate;
 use super::intake::{FeedClock, Intake};
 use super::observe::{FeedCounts, InferenceCounts, SinkCounts};
-use super::setup::{self, SetupError, clock};
+use super::recall::recall;
+use super::setup::{self, SetupError};
 use super::shard::{Rows, Shard, ToShard, Wiring};
 use super::shelf::Shelf;
 use super::terms::Terms;
 use super::upkeep::Upkeep;
-use crate::config::{self, Clock, Config, FeedKind, Mode};
+use crate::config::{self, Config, FeedKind, Mode};
 use crate::console;
 use crate::delivery::{Delivery, SinkOptions};
 use crate::event::{ChannelId, Keyer, Kind, Level, Timestamp};
@@ -34,7 +36,7 @@ use crate::feed::{self, FromFeed, ToFeed};
 use crate::model::{Door, Escalation, Inference, InferenceOptions};
 use crate::store::journal::{Journal, JournalOptions};
 use crate::store::{BALLAST, Ballast, Store, StoreError, Trouble};
-use crate::telemetry::{Component, Health, Metrics, Status};
+use crate::telemetry::{Clock, Component, Dropped, Health, Metrics, Status};
 
 /// Why the daemon cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -200,11 +202,14 @@ impl Daemon {
         let committer = tokio::spawn(committer.run(committer_inbox));
 
         // What the last run knew.
+        let clock = Clock::machine();
         let checkpoint = store.load_checkpoint().await.map_err(|error| broken(error, &dir))?;
         let clocks: Vec<FeedClock> = config
             .feeds
             .iter()
-            .map(|feed| if feed.clock() == Clock::Data { FeedClock::Data } else { FeedClock::Live })
+            .map(|feed| {
+                if feed.clock() == config::Clock::Data { FeedClock::Data } else { FeedClock::Live }
+            })
             .collect();
         let most = NonZeroUsize::new(config.limits.channels).unwrap_or(NonZeroUsize::MIN);
         let door =
@@ -212,20 +217,7 @@ impl Daemon {
         let mut intake = Intake::new(door, &clocks);
         let oracle = Oracle::model(Escalation::open(&manifest).map_err(SetupError::from)?);
         let mut engine = Engine::new(terms, oracle);
-        for saved in &checkpoint.channels {
-            match serde_json::from_slice::<super::engine::Slot>(&saved.state) {
-                Ok(slot) => {
-                    intake.door.restore(&saved.channel, saved.setting, saved.language.as_deref());
-                    engine.restore(saved.channel.clone(), slot);
-                }
-                Err(error) => {
-                    tracing::error!(%error, "a channel's checkpoint cannot be read; it starts anew")
-                }
-            }
-        }
-        for known in &checkpoint.asleep {
-            intake.door.restore(&known.channel, known.setting, known.language.as_deref());
-        }
+        let mut resume = recall(&checkpoint, &config, &clock, &mut intake, &mut engine);
         let mut asleep: hashbrown::HashSet<ChannelId> =
             checkpoint.asleep.into_iter().map(|known| known.channel).collect();
         let (idle, in_memory) = (config.limits.idle.0, config.limits.channels);
@@ -249,13 +241,6 @@ impl Daemon {
             }
         }
         let shelf = Shelf::new(store.clone(), asleep, durable, idle, in_memory);
-        if let Some(donations) = &checkpoint.donations {
-            match serde_json::from_str(donations) {
-                Ok(donations) => intake.dedupe.restore_donations(donations),
-                Err(error) => tracing::error!(%error,
-                    "the donations of the checkpoint cannot be read; one that another feed tells again counts twice"),
-            }
-        }
         let rules =
             config.rules.iter().map(|rule| metrics.rule(&rule.name, rule.mode.name())).collect();
         let (samples_tx, samples) = mpsc::channel(1024);
@@ -268,6 +253,8 @@ impl Daemon {
             samples: samples_tx,
             feeds: config.feeds.iter().map(|feed| feed.name.clone()).collect(),
             rules,
+            late: metrics.dropped_counter(Some(Kind::Chat), Dropped::Late),
+            clock: clock.clone(),
             floor: Arc::new(move |channel| floor(&floors, channel)),
             look_wait: config.limits.look_wait.0,
             shelf,
@@ -289,14 +276,7 @@ impl Daemon {
         for (place, feed) in config.feeds.iter().enumerate() {
             let place = place as u16;
             health.declare_feed(&feed.name, &feed.channels);
-            let mark = checkpoint.feeds.iter().find(|mark| mark.feed == feed.name);
-            let resume: Option<Box<str>> =
-                mark.and_then(|mark| mark.cursor.as_deref()).map(Into::into);
-            if let Some(mark) = mark {
-                intake.dedupe.restore(place, mark.seen.clone(), resume.clone());
-                intake.restore_second(place, mark.second);
-            }
-            if resume.is_some() {
+            if resume[usize::from(place)].is_some() {
                 observer.cursor(place);
             }
             let (control, inbox) = mpsc::channel(256);
@@ -306,11 +286,12 @@ impl Daemon {
                 place,
                 feed,
                 &config,
-                resume,
+                resume[usize::from(place)].take(),
                 &keyer,
                 out.clone(),
                 inbox,
                 observer.clone(),
+                &clock,
                 &stop,
             )?;
         }
@@ -332,7 +313,8 @@ impl Daemon {
             metrics: metrics.clone(),
             health: health.clone(),
             observer: observer.clone(),
-            states: config.feeds.iter().map(|_| FeedState::default()).collect(),
+            beats: config.feeds.iter().map(|_| Beat::default()).collect(),
+            clock: clock.clone(),
             under_way: std::sync::Weak::new(),
             seq: 0,
             out: Vec::new(),
@@ -469,7 +451,7 @@ fn host_of(url: &str) -> Option<String> {
 
 /// The level that the config shows at least for a channel.
 fn floor(config: &Config, channel: &ChannelId) -> Level {
-    let now = clock();
+    let now = setup::clock();
     config
         .channels
         .iter()
@@ -538,9 +520,10 @@ pub fn spawn_feed(
     out: mpsc::Sender<FromFeed>,
     control: mpsc::Receiver<ToFeed>,
     observer: Arc<FeedCounts>,
+    clock: &Clock,
     stop: &CancellationToken,
 ) -> Result<(), DaemonError> {
-    let (keyer, stop) = (keyer.clone(), stop.clone());
+    let (keyer, clock, stop) = (keyer.clone(), clock.clone(), stop.clone());
     match feed.kind {
         FeedKind::Websocket => {
             let token = match &feed.token {
@@ -559,14 +542,14 @@ pub fn spawn_feed(
                 insecure: feed.insecure,
             };
             feeds.spawn(feed::websocket::run(
-                place, options, resume, keyer, out, control, observer, stop,
+                place, options, resume, keyer, out, control, observer, clock, stop,
             ));
         }
         FeedKind::Recording => {
             let path = feed.path.clone().unwrap_or_default();
             let options = feed::RecordingOptions { path, speed: feed.speed };
             feeds.spawn(feed::recording::run(
-                place, options, resume, keyer, out, control, observer, stop,
+                place, options, resume, keyer, out, control, observer, clock, stop,
             ));
         }
     }
@@ -595,11 +578,11 @@ fn housekeeping(
                 .zip(levels)
                 .for_each(|(level, count)| metrics.set_channels(*level, count));
             if let Ok(views) = delivery.overview().await {
-                counts.overview(&views, clock());
+                counts.overview(&views, setup::clock());
             }
             if swept.is_none_or(|then| then.elapsed() > Duration::from_secs(600)) {
                 swept = Some(Instant::now());
-                let now = clock();
+                let now = setup::clock();
                 if let Err(error) = store.sweep(&evidence, now).await {
                     tracing::warn!(%error, "expired evidence was not swept");
                 }

@@ -26,6 +26,7 @@ use crate::model::{Looked, MessageScores};
 use crate::risk::look_every_ms;
 use crate::store::journal::Journal;
 use crate::store::{ChannelState, FeedMark};
+use crate::telemetry::Clock;
 
 /// A page's row of a channel is renewed at most this often.
 const ROW_EVERY: Duration = Duration::from_secs(1);
@@ -51,7 +52,6 @@ pub enum ToShard {
         at: Timestamp,
         id: Box<str>,
         frames: Vec<LookFrame>,
-        identical: bool,
         received: Timestamp,
     },
     MessageScored {
@@ -73,8 +73,11 @@ pub enum ToShard {
     Tick {
         feed: u16,
         now: Timestamp,
+        /// How long the feed has been connected and level, in all: only that time passes.
+        level_for: Duration,
     },
     Gap {
+        feed: u16,
         gap: Gap,
     },
     Barrier(Arc<Barrier>),
@@ -110,6 +113,9 @@ pub struct Wiring {
     pub feeds: Vec<String>,
     /// Counters of rules by their place: matches.
     pub rules: Vec<IntCounter>,
+    /// Counts chat that came too late to be heard.
+    pub late: IntCounter,
+    pub clock: Clock,
     pub floor: Arc<dyn Fn(&ChannelId) -> Level + Send + Sync>,
     /// How long events of a live feed wait for a look.
     pub look_wait: Duration,
@@ -121,7 +127,7 @@ pub struct Wiring {
 enum Item {
     Ready(Consumed),
     Event(Admitted),
-    Look { at: Timestamp, id: Box<str>, frames: Vec<LookFrame>, identical: bool },
+    Look { at: Timestamp, id: Box<str>, frames: Vec<LookFrame> },
     Seconds { from: i64, to: i64 },
     Barrier,
     Decide { decision: Decision, uid: Option<u32>, done: oneshot::Sender<Option<Change>> },
@@ -131,8 +137,18 @@ struct Pending {
     seq: u64,
     item: Item,
     received: Timestamp,
-    since: Instant,
+    /// When it came, on the clock that only runs.
+    since: Duration,
     feed: u16,
+}
+
+/// See [`Shard::live_tick`].
+struct Touch {
+    /// On the clock that only runs.
+    ran: Duration,
+    level_for: Duration,
+    /// The channel's time then.
+    now: Timestamp,
 }
 
 struct Snapshot {
@@ -153,7 +169,10 @@ pub struct Shard {
     /// The last request of each channel with an open act, for its next look.
     acts: HashMap<ChannelId, (Digest, Timestamp)>,
     rows_at: HashMap<ChannelId, Instant>,
-    touched: HashMap<ChannelId, Instant>,
+    /// When something other than a tick last came to a channel.
+    touched: HashMap<ChannelId, Touch>,
+    /// How long each live feed has been connected and level, as last told.
+    level_for: HashMap<u16, Duration>,
     looks_asked: u64,
     /// Checkpoints begun.
     snapshots: u64,
@@ -163,6 +182,7 @@ pub struct Shard {
 
 impl Shard {
     pub fn new(engine: Engine, wiring: Wiring) -> Self {
+        let looks_asked = wiring.clock.now().0.unsigned_abs();
         Self {
             engine,
             wiring,
@@ -172,7 +192,9 @@ impl Shard {
             acts: HashMap::new(),
             rows_at: HashMap::new(),
             touched: HashMap::new(),
-            looks_asked: 0,
+            level_for: HashMap::new(),
+            // Names of looks are never those of an earlier run, which the feed remembers.
+            looks_asked,
             snapshots: 0,
             slept: Instant::now(),
         }
@@ -180,10 +202,9 @@ impl Shard {
 
     /// Runs until told to stop or all senders are gone.
     pub fn run(mut self, mut inbox: mpsc::Receiver<ToShard>) {
-        for (channel, _) in
-            self.engine.slots().map(|(c, s)| (c.clone(), s.level())).collect::<Vec<_>>()
-        {
-            self.renew_row(&channel, 0, true);
+        let known: Vec<_> = self.engine.slots().map(|(c, slot)| (c.clone(), slot.feed)).collect();
+        for (channel, feed) in known {
+            self.renew_row(&channel, feed, true);
         }
         while let Some(message) = inbox.blocking_recv() {
             match message {
@@ -193,7 +214,8 @@ impl Shard {
         }
     }
 
-    fn take(&mut self, message: ToShard) {
+    /// One message; [`Shard::run`] without its thread.
+    pub fn take(&mut self, message: ToShard) {
         match message {
             ToShard::Event { feed, seq, admitted, scored, received } => {
                 let channel = admitted.event.channel.clone();
@@ -204,8 +226,8 @@ impl Shard {
                 };
                 self.enqueue(channel, seq, item, received, feed);
             }
-            ToShard::Look { feed, seq, channel, at, id, frames, identical, received } => {
-                let item = Item::Look { at, id, frames, identical };
+            ToShard::Look { feed, seq, channel, at, id, frames, received } => {
+                let item = Item::Look { at, id, frames };
                 self.enqueue(channel, seq, item, received, feed);
             }
             ToShard::MessageScored { channel, seq, scores } => {
@@ -216,10 +238,9 @@ impl Shard {
             }
             ToShard::LookScored { channel, seq, scores } => self.look_scored(channel, seq, scores),
             ToShard::Seconds { feed, from, to } => self.seconds(feed, from, to),
-            ToShard::Tick { feed, now } => self.live_tick(feed, now),
-            ToShard::Gap { gap } => {
-                for entry in gap_entries(&gap, &self.engine) {
-                    let feed = self.engine.slot(&entry.channel).map_or(0, |slot| slot.feed);
+            ToShard::Tick { feed, now, level_for } => self.live_tick(feed, now, level_for),
+            ToShard::Gap { feed, gap } => {
+                for entry in gap_entries(feed, &gap, &self.engine) {
                     self.enqueue(entry.channel.clone(), 0, Item::Ready(entry), Timestamp(0), feed);
                 }
             }
@@ -233,6 +254,15 @@ impl Shard {
         }
     }
 
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Whether nothing waits for a score.
+    pub fn is_idle(&self) -> bool {
+        self.queues.is_empty() && self.overtaken.is_empty()
+    }
+
     fn enqueue(
         &mut self,
         channel: ChannelId,
@@ -241,7 +271,7 @@ impl Shard {
         received: Timestamp,
         feed: u16,
     ) {
-        let pending = Pending { seq, item, received, since: Instant::now(), feed };
+        let pending = Pending { seq, item, received, since: self.wiring.clock.ran(), feed };
         self.queues.entry_ref(&channel).or_default().push_back(pending);
         self.drain(&channel);
     }
@@ -257,17 +287,15 @@ impl Shard {
 
     fn look_scored(&mut self, channel: ChannelId, seq: u64, scores: Result<Looked, Unscored>) {
         if let Some((channel, pending)) = self.overtaken.remove(&seq) {
-            if let Item::Look { at, id, frames, identical } = pending.item {
-                let entry = look_entry(channel.clone(), at, id, frames, identical, scores);
+            if let Item::Look { at, id, frames } = pending.item {
+                let entry = look_entry(channel.clone(), at, id, frames, scores);
                 self.consume(entry, pending.received, pending.feed, None);
             }
             return;
         }
         let of = channel.clone();
         self.scored(&channel, seq, |item| match item {
-            Item::Look { at, id, frames, identical } => {
-                Item::Ready(look_entry(of, at, id, frames, identical, scores))
-            }
+            Item::Look { at, id, frames } => Item::Ready(look_entry(of, at, id, frames, scores)),
             other => other,
         });
     }
@@ -282,7 +310,7 @@ impl Shard {
             };
             let late = matches!(head.item, Item::Look { .. })
                 && !self.wiring.data_clock.get(usize::from(head.feed)).copied().unwrap_or(false)
-                && head.since.elapsed() >= self.wiring.look_wait;
+                && self.wiring.clock.ran().saturating_sub(head.since) >= self.wiring.look_wait;
             match &head.item {
                 Item::Event(_) => return,
                 Item::Look { .. } if !late => return,
@@ -330,7 +358,18 @@ impl Shard {
         }
     }
 
-    fn live_tick(&mut self, feed: u16, now: Timestamp) {
+    fn touch(&mut self, channel: &ChannelId, feed: u16) {
+        let Some(slot) = self.engine.slot(channel) else { return };
+        let touch = Touch {
+            ran: self.wiring.clock.ran(),
+            level_for: self.level_for.get(&feed).copied().unwrap_or_default(),
+            now: slot.channel.now,
+        };
+        self.touched.insert(channel.clone(), touch);
+    }
+
+    fn live_tick(&mut self, feed: u16, now: Timestamp, level_for: Duration) {
+        self.level_for.insert(feed, level_for);
         // Looks that waited too long are overtaken even where nothing else comes.
         let waiting: Vec<ChannelId> = self.queues.keys().cloned().collect();
         waiting.iter().for_each(|channel| self.drain(channel));
@@ -338,11 +377,17 @@ impl Shard {
             let Some(slot) = self.engine.slot(&channel).filter(|slot| slot.feed == feed) else {
                 continue;
             };
-            let still = self.touched.get(&channel).map_or(Duration::ZERO, |then| then.elapsed());
+            let Some(touch) = self.touched.get(&channel) else {
+                self.touch(&channel, feed);
+                continue;
+            };
+            // Time in which the feed was down or behind is not made up.
+            let still = self.wiring.clock.ran().saturating_sub(touch.ran);
+            let still = still.min(level_for.saturating_sub(touch.level_for));
             if still < Duration::from_secs(1) || self.queues.contains_key(&channel) {
                 continue;
             }
-            let passed = slot.channel.now.plus_ms(still.as_millis() as i64).min(now);
+            let passed = touch.now.plus_ms(still.as_millis() as i64).min(now);
             let at = Timestamp(passed.second() * 1000);
             if at > slot.channel.now {
                 let entry = Consumed { channel, at, fuel: Fuel::Tick };
@@ -376,7 +421,11 @@ impl Shard {
         let channel = entry.channel.clone();
         self.wake(&channel);
         let slot = self.engine.slot_mut(&channel);
-        slot.feed = feed;
+        if slot.feed != feed || slot.feed_name.is_empty() {
+            slot.feed = feed;
+            let name = self.wiring.feeds.get(usize::from(feed)).map(String::as_str);
+            slot.feed_name = name.unwrap_or_default().into();
+        }
         if let Some(journal) = &self.wiring.journal {
             let mut mark = slot.mark;
             let state = || serde_json::to_value(&*slot).unwrap_or_default();
@@ -391,7 +440,10 @@ impl Shard {
             }
         }
         if !matches!(entry.fuel, Fuel::Tick) {
-            self.touched.insert(channel.clone(), Instant::now());
+            self.touch(&channel, feed);
+        }
+        if step.late {
+            self.wiring.late.inc();
         }
         self.keep_acts(&entry, &step);
         self.told(&channel, step, received, feed, decided);
@@ -508,6 +560,7 @@ impl Shard {
             hours_live: slot.channel.hours_live(slot.channel.now).map(|hours| hours as f32),
             frozen: slot.channel.frozen(),
             unwatched: false,
+            gaps: slot.channel.gaps(),
             feed: self.wiring.feeds.get(usize::from(feed)).cloned().unwrap_or_default(),
             last_event: Some(slot.channel.now),
             alert: slot.book.live().map(|alert| alert.id),
@@ -563,8 +616,10 @@ impl Shard {
     /// A channel that sleeps comes back before anything happens to it.
     fn wake(&mut self, channel: &ChannelId) {
         if self.engine.slot(channel).is_none()
-            && let Some(slot) = self.wiring.shelf.wake(channel)
+            && let Some(mut slot) = self.wiring.shelf.wake(channel)
         {
+            let place = self.wiring.feeds.iter().position(|name| **name == *slot.feed_name);
+            slot.feed = place.map_or(u16::MAX, |place| place as u16);
             self.engine.restore(channel.clone(), slot);
         }
     }
@@ -578,7 +633,10 @@ impl Shard {
             return;
         }
         self.slept = Instant::now();
-        let silent = |id: &ChannelId| self.touched.get(id).map_or(Duration::MAX, Instant::elapsed);
+        let ran = self.wiring.clock.ran();
+        let silent = |id: &ChannelId| {
+            self.touched.get(id).map_or(Duration::MAX, |touch| ran.saturating_sub(touch.ran))
+        };
         let mut able: Vec<(Duration, ChannelId)> = self
             .engine
             .slots()

@@ -600,6 +600,7 @@ ui-since = since
 ui-lasted = for
 ui-unwatched = not seen
 ui-frozen = picture frozen
+ui-gap = nothing received from { $from } to { $to }
 ui-all-alerts = All alerts
 ui-open-stream = Open the stream
 ui-not-durable = This alert could not be stored yet: it was sent at once all the same.

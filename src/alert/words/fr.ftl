@@ -600,6 +600,7 @@ ui-since = depuis
 ui-lasted = durée
 ui-unwatched = pas vue
 ui-frozen = image figée
+ui-gap = rien reçu de { $from } à { $to }
 ui-all-alerts = Toutes les alertes
 ui-open-stream = Ouvrir le direct
 ui-not-durable = Cette alerte n'a pas encore pu être conservée : elle a été envoyée aussitôt malgré tout.

@@ -11,7 +11,7 @@ use super::super::{CliError, daemon};
 use crate::config::{Config, Feed};
 use crate::event::Keyer;
 use crate::feed::{FeedObserver, FeedReport, FromFeed, ToFeed};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Clock, Metrics};
 
 /// Items of the feed that may wait.
 const ROOM: usize = 1024;
@@ -34,7 +34,19 @@ impl Tap {
         let (stop, mut task) = (CancellationToken::new(), JoinSet::new());
         let keyer = Keyer::replay();
         let observer = counts.clone();
-        daemon::spawn_feed(&mut task, 0, feed, config, None, &keyer, out, inbox, observer, &stop)?;
+        daemon::spawn_feed(
+            &mut task,
+            0,
+            feed,
+            config,
+            None,
+            &keyer,
+            out,
+            inbox,
+            observer,
+            &Clock::machine(),
+            &stop,
+        )?;
         Ok(Self { events, control, counts, stop, task })
     }
 

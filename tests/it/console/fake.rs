@@ -306,6 +306,7 @@ impl Fake {
             hours_live: Some(3.2),
             frozen: false,
             unwatched: false,
+            gaps: Vec::new(),
             feed: "demo".into(),
             last_event: Some(at("22:14:03")),
             alert: None,
