@@ -6,6 +6,8 @@ mod chat_parity;
 mod cli;
 #[path = "it/config.rs"]
 mod config;
+#[path = "it/config_errors.rs"]
+mod config_errors;
 #[path = "it/console.rs"]
 mod console;
 #[path = "it/crash.rs"]
@@ -24,6 +26,8 @@ mod evidence;
 mod feed;
 #[path = "it/frame_parity.rs"]
 mod frame_parity;
+#[path = "it/fuzz.rs"]
+mod fuzz;
 #[path = "it/lies.rs"]
 mod lies;
 #[path = "it/long.rs"]
@@ -36,6 +40,8 @@ mod monitoring;
 mod ops;
 #[path = "it/peers.rs"]
 mod peers;
+#[path = "it/reload.rs"]
+mod reload;
 #[path = "it/replay.rs"]
 mod replay;
 #[path = "it/sim.rs"]

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::fading::{Peak, Sum, Sums, half};
+use super::fading::{HalfLives, Peak, Sum, Sums, half};
 use crate::event::{
     CHAT_LABELS, ChatLabel, Manner, Scores, Signal, Signals, Timestamp, UserKey, harm,
 };
@@ -66,13 +66,21 @@ pub struct Crowd {
 
 impl Crowd {
     /// A message, scored or not.
-    pub fn hear(&mut self, at: Timestamp, user: Option<UserKey>, manner: Manner, scores: &Scores) {
-        self.messages.add(at, 1.0, half::S60);
+    pub fn hear(
+        &mut self,
+        at: Timestamp,
+        user: Option<UserKey>,
+        manner: Manner,
+        scores: &Scores,
+        fade: &HalfLives,
+    ) {
+        let messages = fade.of(Signal::ChatMessages60s, half::S60);
+        self.messages.add(at, 1.0, messages);
         if self.is_alike(at, manner.alike) {
-            self.alike.add(at, 1.0, half::S60);
+            self.alike.add(at, 1.0, messages);
         }
         if manner.laughs {
-            self.laughing.add(at, 1.0, half::S60);
+            self.laughing.add(at, 1.0, messages);
         }
         // Messages without an author are one voice.
         let who = user.map_or(0, |key| u64::from_le_bytes(key.0[..8].try_into().unwrap_or([0; 8])));
@@ -83,21 +91,28 @@ impl Crowd {
             if weight == 0.0 {
                 continue;
             }
-            self.sums[label as usize].add(at, weight, &half::CHAT);
+            let halves = fade.each(Signal::chat_sums(label), &half::CHAT);
+            self.sums[label as usize].add(at, weight, &halves);
             if let Some(place) = VOICED.iter().position(|(voiced, _)| *voiced == label) {
                 self.voices[place].heard(who, at);
             }
             match label {
-                ChatLabel::Threat => self.threat_peak.raise(at, score.into(), half::S60),
-                ChatLabel::SelfHarm => self.self_harm_peak.raise(at, score.into(), half::S60),
+                ChatLabel::Threat => {
+                    let half = fade.of(Signal::ChatThreatPeak60s, half::S60);
+                    self.threat_peak.raise(at, score.into(), half);
+                }
+                ChatLabel::SelfHarm => {
+                    let half = fade.of(Signal::ChatSelfHarmPeak60s, half::S60);
+                    self.self_harm_peak.raise(at, score.into(), half);
+                }
                 _ => {}
             }
         }
     }
 
     /// A message that is only counted (too late, or shed without a score).
-    pub fn count(&mut self, at: Timestamp) {
-        self.messages.add(at, 1.0, half::S60);
+    pub fn count(&mut self, at: Timestamp, fade: &HalfLives) {
+        self.messages.add(at, 1.0, fade.of(Signal::ChatMessages60s, half::S60));
     }
 
     fn is_alike(&mut self, at: Timestamp, key: u64) -> bool {
@@ -111,13 +126,14 @@ impl Crowd {
         alike
     }
 
-    pub fn signals(&self, at: Timestamp, out: &mut Signals) {
+    pub fn signals(&self, at: Timestamp, fade: &HalfLives, out: &mut Signals) {
         for label in CHAT_LABELS {
             if self.seen & (1 << label as u8) == 0 {
                 continue;
             }
-            let sums = self.sums[label as usize].at(at, &half::CHAT);
-            for (signal, value) in Signal::chat_sums(label).into_iter().zip(sums) {
+            let windows = Signal::chat_sums(label);
+            let sums = self.sums[label as usize].at(at, &fade.each(windows, &half::CHAT));
+            for (signal, value) in windows.into_iter().zip(sums) {
                 out.set(signal, value);
             }
         }
@@ -127,16 +143,23 @@ impl Crowd {
             }
         }
         if self.seen & (1 << ChatLabel::Threat as u8) != 0 {
-            out.set(Signal::ChatThreatPeak60s, self.threat_peak.at(at, half::S60));
+            out.set(
+                Signal::ChatThreatPeak60s,
+                self.threat_peak.at(at, fade.of(Signal::ChatThreatPeak60s, half::S60)),
+            );
         }
         if self.seen & (1 << ChatLabel::SelfHarm as u8) != 0 {
-            out.set(Signal::ChatSelfHarmPeak60s, self.self_harm_peak.at(at, half::S60));
+            out.set(
+                Signal::ChatSelfHarmPeak60s,
+                self.self_harm_peak.at(at, fade.of(Signal::ChatSelfHarmPeak60s, half::S60)),
+            );
         }
-        let messages = self.messages.at(at, half::S60);
+        let half = fade.of(Signal::ChatMessages60s, half::S60);
+        let messages = self.messages.at(at, half);
         out.set(Signal::ChatMessages60s, messages);
         if messages >= 1.0 {
-            out.set(Signal::ChatAlike60s, self.alike.at(at, half::S60) / messages);
-            out.set(Signal::ChatLaughter60s, self.laughing.at(at, half::S60) / messages);
+            out.set(Signal::ChatAlike60s, self.alike.at(at, half) / messages);
+            out.set(Signal::ChatLaughter60s, self.laughing.at(at, half) / messages);
         }
     }
 }

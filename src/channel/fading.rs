@@ -3,7 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::Timestamp;
+use std::sync::Arc;
+
+use crate::event::{Signal, Timestamp};
 
 /// 2^(-elapsed/half_life); 1 for an elapsed time of 0 or less.
 fn left(elapsed_ms: i64, half_life_ms: i64) -> f64 {
@@ -111,6 +113,35 @@ pub mod half {
     pub const LONG: [i64; 3] = [M10, H24, D30];
 }
 
+/// Half-lives by signal: the built-in ones but where the config says otherwise (`[signals] decays`).
+#[derive(Clone, Debug, Default)]
+pub struct HalfLives(Option<Arc<Vec<i64>>>);
+
+impl HalfLives {
+    /// The built-in ones but for these, in milliseconds. What does not fade is let be.
+    pub fn with(changed: &[(Signal, i64)]) -> Self {
+        if changed.is_empty() {
+            return Self(None);
+        }
+        let mut all: Vec<i64> =
+            Signal::all().map(|signal| signal.half_life_ms().unwrap_or(half::S60)).collect();
+        for (signal, ms) in changed {
+            all[*signal as usize] = (*ms).max(1);
+        }
+        Self(Some(Arc::new(all)))
+    }
+
+    /// The half-life of one signal, whose built-in one is given.
+    pub fn of(&self, signal: Signal, built_in: i64) -> i64 {
+        self.0.as_ref().map_or(built_in, |all| all[signal as usize])
+    }
+
+    /// Those of several windows of one sum.
+    pub fn each<const N: usize>(&self, signals: [Signal; N], built_in: &[i64; N]) -> [i64; N] {
+        self.0.as_ref().map_or(*built_in, |all| signals.map(|signal| all[signal as usize]))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,5 +166,25 @@ mod tests {
         assert!((peak.at(Timestamp(1000), 1000) - 0.45).abs() < 1e-12);
         peak.raise(Timestamp(1000), 0.5, 1000);
         assert_eq!(peak.at(Timestamp(1000), 1000), 0.5);
+    }
+
+    #[test]
+    fn every_built_in_half_life_is_half_of_the_window_in_the_name() {
+        for signal in Signal::all() {
+            let known = HalfLives::with(&[(Signal::ChatMessages60s, half::S60)]);
+            if let Some(ms) = signal.half_life_ms() {
+                assert_eq!(known.of(signal, 0), ms, "{}", signal.name());
+            }
+        }
+        let known = |signals: [Signal; 4]| signals.map(|s| s.half_life_ms().unwrap());
+        assert_eq!(known(Signal::chat_sums(crate::event::ChatLabel::Threat)), half::CHAT);
+        assert_eq!(Signal::HistoryMeasures90d.half_life_ms(), Some(half::D90));
+        assert_eq!(Signal::NoticeCount7d.half_life_ms(), Some(half::D7));
+        assert_eq!(Signal::PictureStill30m.half_life_ms(), Some(half::M30));
+        assert_eq!(Signal::MoneyActs24h.half_life_ms(), Some(half::H24));
+        let changed = HalfLives::with(&[(Signal::MoneyActs24h, 7)]);
+        assert_eq!(changed.of(Signal::MoneyActs24h, 0), 7);
+        assert_eq!(Signal::ChatThreatVoices2m.half_life_ms(), None);
+        assert_eq!(Signal::StreamHoursLiveNow.half_life_ms(), None);
     }
 }

@@ -21,6 +21,7 @@ use crate::event::{
 use crate::model::text::manner as manner_of;
 use crowd::Crowd;
 use exhibit::Exhibits;
+pub use fading::HalfLives;
 use fading::{Sum, half};
 use picture::Picture;
 use purse::Purse;
@@ -75,9 +76,17 @@ pub struct Channel {
     /// When harm was last said or seen.
     pub last_harm: Option<Timestamp>,
     heard_chat: bool,
+    /// How it forgets; told by who holds it, not remembered.
+    #[serde(skip)]
+    fade: HalfLives,
 }
 
 impl Channel {
+    /// It forgets by these half-lives from here on.
+    pub fn fade_by(&mut self, fade: &HalfLives) {
+        self.fade = fade.clone();
+    }
+
     /// Whether it comes so long after its time that chat of it is only counted.
     pub fn is_late(&self, at: Timestamp, late_ms: i64) -> bool {
         self.now.since(at) > late_ms
@@ -127,7 +136,7 @@ impl Channel {
             Body::Chat { text } => {
                 self.heard_chat = true;
                 if late || unscored == Some(Unscored::Shed) && *scores == Scores::default() {
-                    self.crowd.count(at);
+                    self.crowd.count(at, &self.fade);
                     return Effect::default();
                 }
                 let harmful = self.hear(event, text, scores, manner);
@@ -142,13 +151,14 @@ impl Channel {
                 Effect::default()
             }
             Body::Notice(_) => {
-                self.notices.add(at, 1.0, half::D7);
+                self.notices.add(at, 1.0, self.fade.of(Signal::NoticeCount7d, half::D7));
                 self.notices_seen = self.notices_seen.saturating_add(1);
                 Effect { now: true, act: false }
             }
             Body::Moderation(measure) => {
                 if &*measure.scope == "channel" {
-                    self.measures.add(at, 1.0, half::D90);
+                    let half = self.fade.of(Signal::HistoryMeasures90d, half::D90);
+                    self.measures.add(at, 1.0, half);
                     if self.measure_names.len() >= MEASURES {
                         self.measure_names.pop_front();
                     }
@@ -164,7 +174,7 @@ impl Channel {
     fn hear(&mut self, event: &Event, text: &str, scores: &Scores, manner: Option<Manner>) -> bool {
         let at = self.now;
         let manner = manner.unwrap_or_else(|| manner_of(text));
-        self.crowd.hear(at, event.user.as_ref().map(|user| user.key), manner, scores);
+        self.crowd.hear(at, event.user.as_ref().map(|user| user.key), manner, scores, &self.fade);
         let mut labels = [(ChatLabel::Threat, 0.0f32); 8];
         let mut count = 0;
         for label in CHAT_LABELS {
@@ -178,7 +188,7 @@ impl Channel {
             return false;
         }
         let distress = scores.chat(ChatLabel::Distress).map_or(0.0, harm::contribution);
-        self.purse.distress(at, distress);
+        self.purse.distress(at, distress, &self.fade);
         self.exhibits.message(at, event, labels, self.act_weight(event, scores));
         if labels.iter().any(|(label, _)| *label != ChatLabel::Toxicity) {
             self.last_harm = Some(at);
@@ -205,8 +215,8 @@ impl Channel {
         manner: Option<Manner>,
     ) -> Effect {
         let act = self.act_weight(event, scores);
-        let fresh = self.picture.fresh_violence(self.now);
-        self.purse.give(self.now, eur, act, fresh);
+        let fresh = self.picture.fresh_violence(self.now, &self.fade);
+        self.purse.give(self.now, eur, act, fresh, &self.fade);
         if !text.is_empty() {
             self.hear(event, text, scores, manner);
         }
@@ -214,8 +224,8 @@ impl Channel {
     }
 
     fn look(&mut self, look: &LookScores) -> Effect {
-        let weight = self.picture.see(self.now, look);
-        self.purse.look(self.now, weight);
+        let weight = self.picture.see(self.now, look, &self.fade);
+        self.purse.look(self.now, weight, &self.fade);
         let harmful = weight.violence > 0.0 || weight.burst > 0.5;
         let still = weight.rests;
         self.exhibits.look(self.now, look, harmful, still);
@@ -273,19 +283,25 @@ impl Channel {
     pub fn signals(&self, at: Timestamp) -> Signals {
         let mut out = Signals::default();
         if self.heard_chat || self.purse.has_heard() {
-            self.crowd.signals(at, &mut out);
+            self.crowd.signals(at, &self.fade, &mut out);
         }
-        self.picture.signals(at, &mut out);
+        self.picture.signals(at, &self.fade, &mut out);
         let violence = out.get(Signal::PictureViolencePeak60s).is_some();
-        self.purse.signals(at, self.picture.has_looked(), violence, &mut out);
+        self.purse.signals(at, self.picture.has_looked(), violence, &self.fade, &mut out);
         if let Some(hours) = self.hours_live(at) {
             out.set(Signal::StreamHoursLiveNow, hours);
         }
         if let Some(viewers) = self.stream.viewers {
             out.set(Signal::StreamViewersNow, viewers as f64);
         }
-        out.set(Signal::HistoryMeasures90d, self.measures.at(at, half::D90));
-        out.set(Signal::NoticeCount7d, self.notices.at(at, half::D7));
+        out.set(
+            Signal::HistoryMeasures90d,
+            self.measures.at(at, self.fade.of(Signal::HistoryMeasures90d, half::D90)),
+        );
+        out.set(
+            Signal::NoticeCount7d,
+            self.notices.at(at, self.fade.of(Signal::NoticeCount7d, half::D7)),
+        );
         out
     }
 

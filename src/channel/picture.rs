@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::fading::{Peak, Sum, Sums, half};
+use super::fading::{HalfLives, Peak, Sum, Sums, half};
 use crate::event::{Digest, FrameLabel, LookScores, Signal, Signals, Timestamp, harm};
 
 /// Motion within a look below this is rest. Measured on 64 × 36 grey thumbnails: sensor and JPEG noise of a still
@@ -21,6 +21,9 @@ const FROZEN_MS: i64 = 60_000;
 const BEHIND_MS: i64 = 60_000;
 /// A stillness that begins within this time of a burst came after it.
 const AFTER_MS: i64 = 10 * 60_000;
+
+const VIOLENCE: [Signal; 3] =
+    [Signal::PictureViolence10m, Signal::PictureViolence24h, Signal::PictureViolence30d];
 
 /// How one look counts, for the coupling with money.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -61,7 +64,8 @@ pub struct Picture {
 
 impl Picture {
     /// Takes in one look, at channel time.
-    pub fn see(&mut self, at: Timestamp, look: &LookScores) -> LookWeight {
+    pub fn see(&mut self, at: Timestamp, look: &LookScores, fade: &HalfLives) -> LookWeight {
+        let minute = |signal: Signal| fade.of(signal, half::S60);
         let mut weight = LookWeight::default();
         for label in crate::event::FRAME_LABELS {
             let Some(score) = look.scores.frame(label) else { continue };
@@ -69,13 +73,20 @@ impl Picture {
             let p = f64::from(score);
             match label {
                 FrameLabel::Violence => {
-                    self.violence_peak.raise(at, p, half::S60);
+                    self.violence_peak.raise(at, p, minute(Signal::PictureViolencePeak60s));
                     weight.violence = harm::contribution(score);
-                    self.violence.add(at, weight.violence, &half::LONG);
+                    let halves = fade.each(VIOLENCE, &half::LONG);
+                    self.violence.add(at, weight.violence, &halves);
                 }
-                FrameLabel::PersonDown => self.person_down.raise(at, p, half::S60),
-                FrameLabel::Nudity => self.nudity.raise(at, p, half::S60),
-                FrameLabel::Weapon => self.weapon.raise(at, p, half::S60),
+                FrameLabel::PersonDown => {
+                    self.person_down.raise(at, p, minute(Signal::PicturePersonDownPeak60s));
+                }
+                FrameLabel::Nudity => {
+                    self.nudity.raise(at, p, minute(Signal::PictureNudityPeak60s));
+                }
+                FrameLabel::Weapon => {
+                    self.weapon.raise(at, p, minute(Signal::PictureWeaponPeak60s));
+                }
                 FrameLabel::Camera => self.camera = Some((score, at)),
             }
         }
@@ -86,15 +97,16 @@ impl Picture {
         }
         let changed = self.changed(&look.thumb);
         if let Some(motion) = look.motion {
-            self.motion.add(at, f64::from(motion).max(f64::MIN_POSITIVE), half::S60);
-            self.looks.add(at, 1.0, half::S60);
+            let half = minute(Signal::PictureMotion60s);
+            self.motion.add(at, f64::from(motion).max(f64::MIN_POSITIVE), half);
+            self.looks.add(at, 1.0, half);
             let strength = f64::from((motion - BURST.0) / (BURST.1 - BURST.0)).clamp(0.0, 1.0);
             weight.burst = strength;
             if strength >= 0.5 || weight.violence >= 0.5 {
                 self.burst_at = Some(at);
             }
             weight.rests = motion < REST;
-            self.rest(at, weight.rests, changed);
+            self.rest(at, weight.rests, changed, fade);
         }
         self.last = Some((at, look.thumb.clone()));
         weight
@@ -124,7 +136,7 @@ impl Picture {
         Some(sum as f32 / (thumb.len() as f32 * 255.0))
     }
 
-    fn rest(&mut self, at: Timestamp, rests: bool, changed: Option<f32>) {
+    fn rest(&mut self, at: Timestamp, rests: bool, changed: Option<f32>, fade: &HalfLives) {
         if !rests {
             self.still_since = None;
             return;
@@ -141,9 +153,10 @@ impl Picture {
         };
         self.still_since = Some(since);
         let seconds = at.since(since) as f64 / 1000.0;
-        self.still.raise(at, seconds, half::M30);
+        self.still.raise(at, seconds, fade.of(Signal::PictureStill30m, half::M30));
         if self.still_after_motion {
-            self.still_hurt.raise(at, seconds, half::M30);
+            let half = fade.of(Signal::PictureStillAfterMotion30m, half::M30);
+            self.still_hurt.raise(at, seconds, half);
         }
     }
 
@@ -153,8 +166,9 @@ impl Picture {
     }
 
     /// Violence still fresh in the picture, 0..=1, half after 30 s: what money that comes now follows.
-    pub fn fresh_violence(&self, at: Timestamp) -> f64 {
-        harm::contribution(self.violence_peak.at(at, half::S60) as f32)
+    pub fn fresh_violence(&self, at: Timestamp, fade: &HalfLives) -> f64 {
+        let half = fade.of(Signal::PictureViolencePeak60s, half::S60);
+        harm::contribution(self.violence_peak.at(at, half) as f32)
     }
 
     /// The feed repeats one picture, or brings pictures of long ago: what happens now is not seen.
@@ -162,10 +176,10 @@ impl Picture {
         self.frozen || self.behind
     }
 
-    pub fn signals(&self, at: Timestamp, out: &mut Signals) {
+    pub fn signals(&self, at: Timestamp, fade: &HalfLives, out: &mut Signals) {
         let mut peak = |label: FrameLabel, signal, peak: &Peak| {
             if self.seen & (1 << label as u8) != 0 {
-                out.set(signal, peak.at(at, half::S60));
+                out.set(signal, peak.at(at, fade.of(signal, half::S60)));
             }
         };
         peak(FrameLabel::Violence, Signal::PictureViolencePeak60s, &self.violence_peak);
@@ -173,10 +187,8 @@ impl Picture {
         peak(FrameLabel::Nudity, Signal::PictureNudityPeak60s, &self.nudity);
         peak(FrameLabel::Weapon, Signal::PictureWeaponPeak60s, &self.weapon);
         if self.seen & (1 << FrameLabel::Violence as u8) != 0 {
-            let [short, day, month] = self.violence.at(at, &half::LONG);
-            out.set(Signal::PictureViolence10m, short);
-            out.set(Signal::PictureViolence24h, day);
-            out.set(Signal::PictureViolence30d, month);
+            let values = self.violence.at(at, &fade.each(VIOLENCE, &half::LONG));
+            VIOLENCE.into_iter().zip(values).for_each(|(signal, value)| out.set(signal, value));
         }
         if let Some((camera, then)) = self.camera {
             if at.since(then) <= 120_000 {
@@ -184,12 +196,17 @@ impl Picture {
             }
         }
         if self.has_looked() {
-            let looks = self.looks.at(at, half::S60);
+            let half = fade.of(Signal::PictureMotion60s, half::S60);
+            let looks = self.looks.at(at, half);
             if looks > 0.05 {
-                out.set(Signal::PictureMotion60s, self.motion.at(at, half::S60) / looks);
+                out.set(Signal::PictureMotion60s, self.motion.at(at, half) / looks);
             }
-            out.set(Signal::PictureStill30m, self.still.at(at, half::M30));
-            out.set(Signal::PictureStillAfterMotion30m, self.still_hurt.at(at, half::M30));
+            for (peak, signal) in [
+                (&self.still, Signal::PictureStill30m),
+                (&self.still_hurt, Signal::PictureStillAfterMotion30m),
+            ] {
+                out.set(signal, peak.at(at, fade.of(signal, half::M30)));
+            }
             out.set(Signal::PictureFrozenNow, f64::from(u8::from(self.frozen())));
         }
     }
@@ -221,7 +238,7 @@ mod tests {
 
     fn still(picture: &Picture, at: i64) -> f64 {
         let mut signals = Signals::default();
-        picture.signals(Timestamp(at * 1000), &mut signals);
+        picture.signals(Timestamp(at * 1000), &HalfLives::default(), &mut signals);
         signals.get(Signal::PictureStill30m).unwrap_or(0.0).into()
     }
 
@@ -229,10 +246,10 @@ mod tests {
     fn a_picture_repeated_over_two_looks_and_a_minute_is_frozen_until_one_differs() {
         let mut picture = Picture::default();
         for (at, frozen) in [(0, false), (20, false), (40, false), (59, false), (60, true)] {
-            picture.see(Timestamp(at * 1000), &look(at, &[1, 1]));
+            picture.see(Timestamp(at * 1000), &look(at, &[1, 1]), &HalfLives::default());
             assert_eq!(picture.frozen(), frozen, "{at}");
         }
-        picture.see(Timestamp(80_000), &look(80, &[1, 2]));
+        picture.see(Timestamp(80_000), &look(80, &[1, 2]), &HalfLives::default());
         assert!(!picture.frozen());
     }
 
@@ -240,12 +257,16 @@ mod tests {
     fn a_frozen_picture_adds_no_stillness_and_takes_none_away() {
         let mut picture = Picture::default();
         for at in [0, 20, 40] {
-            picture.see(Timestamp(at * 1000), &look(at, &[at as u8, at as u8 + 1]));
+            picture.see(
+                Timestamp(at * 1000),
+                &look(at, &[at as u8, at as u8 + 1]),
+                &HalfLives::default(),
+            );
         }
         let measured = still(&picture, 40);
         assert!((measured - 40.0).abs() < 1.0, "{measured}");
         for at in (60..600).step_by(20) {
-            picture.see(Timestamp(at * 1000), &look(at, &[41, 41]));
+            picture.see(Timestamp(at * 1000), &look(at, &[41, 41]), &HalfLives::default());
         }
         assert!(picture.frozen());
         let kept = still(&picture, 580);
@@ -256,11 +277,15 @@ mod tests {
     fn pictures_of_long_ago_are_no_stillness_of_now() {
         let mut picture = Picture::default();
         for at in [100, 120, 140, 160] {
-            picture.see(Timestamp(at * 1000), &look(at - 61, &[at as u8, 1]));
+            picture.see(
+                Timestamp(at * 1000),
+                &look(at - 61, &[at as u8, 1]),
+                &HalfLives::default(),
+            );
             assert!(picture.frozen());
         }
         assert_eq!(still(&picture, 160), 0.0);
-        picture.see(Timestamp(180_000), &look(179, &[3, 4]));
+        picture.see(Timestamp(180_000), &look(179, &[3, 4]), &HalfLives::default());
         assert!(!picture.frozen());
     }
 }

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use super::fading::{Sum, Sums, half};
+use super::fading::{HalfLives, Sum, Sums, half};
 use super::picture::LookWeight;
 use crate::event::{Money, Signal, Signals, Timestamp};
 
@@ -16,6 +16,22 @@ const OPEN_HALF_LIFE_MS: i64 = 60_000;
 const OPEN_CAP: f64 = 3.0;
 /// Hours of exact counts kept for what people read.
 const HOURS: usize = 24;
+
+const ACTS: [Signal; 3] = [Signal::MoneyActs10m, Signal::MoneyActs24h, Signal::MoneyActs30d];
+const ACTS_EUR: [Signal; 3] =
+    [Signal::MoneyActsEur10m, Signal::MoneyActsEur24h, Signal::MoneyActsEur30d];
+const VIOLENCE_AFTER: [Signal; 3] = [
+    Signal::CouplingViolenceAfterMoney10m,
+    Signal::CouplingViolenceAfterMoney24h,
+    Signal::CouplingViolenceAfterMoney30d,
+];
+const MONEY_AFTER: [Signal; 3] = [
+    Signal::CouplingMoneyAfterViolence10m,
+    Signal::CouplingMoneyAfterViolence24h,
+    Signal::CouplingMoneyAfterViolence30d,
+];
+const MOTION_AFTER: [Signal; 2] =
+    [Signal::CouplingMotionAfterMoney10m, Signal::CouplingMotionAfterMoney24h];
 
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Hour {
@@ -57,17 +73,24 @@ pub struct Purse {
 
 impl Purse {
     /// A gift. `act` is how much it asks for an act (0..=1), `fresh` how fresh violence in the picture is.
-    pub fn give(&mut self, at: Timestamp, eur: Option<Money>, act: f64, fresh: f64) {
+    pub fn give(
+        &mut self,
+        at: Timestamp,
+        eur: Option<Money>,
+        act: f64,
+        fresh: f64,
+        fade: &HalfLives,
+    ) {
         self.heard = true;
         let euros = eur.map_or(0.0, Money::to_f64);
-        self.paid.add(at, 1.0, half::M10);
-        self.eur_10m.add(at, euros, half::M10);
-        self.eur_24h.add(at, euros, half::H24);
-        self.acts.add(at, act, &half::LONG);
-        self.acts_eur.add(at, act * euros, &half::LONG);
+        self.paid.add(at, 1.0, fade.of(Signal::MoneyPaid10m, half::M10));
+        self.eur_10m.add(at, euros, fade.of(Signal::MoneyEur10m, half::M10));
+        self.eur_24h.add(at, euros, fade.of(Signal::MoneyEur24h, half::H24));
+        self.acts.add(at, act, &fade.each(ACTS, &half::LONG));
+        self.acts_eur.add(at, act * euros, &fade.each(ACTS_EUR, &half::LONG));
         self.open.add(at, act, OPEN_HALF_LIFE_MS);
-        self.money_after.add(at, fresh, &half::LONG);
-        self.remember_day(at, act);
+        self.money_after.add(at, fresh, &fade.each(MONEY_AFTER, &half::LONG));
+        self.remember_day(at, act, fade);
         let hour = self.hour(at);
         hour.count += 1;
         hour.eur += eur.map_or(Decimal::ZERO, |eur| eur.0);
@@ -75,10 +98,12 @@ impl Purse {
     }
 
     /// A look: what it shows counts by how many paid requests are still open.
-    pub fn look(&mut self, at: Timestamp, look: LookWeight) {
+    pub fn look(&mut self, at: Timestamp, look: LookWeight, fade: &HalfLives) {
         let open = self.open.at(at, OPEN_HALF_LIFE_MS).min(OPEN_CAP);
-        self.violence_after.add(at, look.violence * open, &half::LONG);
-        for (sum, half_life) in self.motion_after.iter_mut().zip([half::M10, half::H24]) {
+        let halves = fade.each(VIOLENCE_AFTER, &half::LONG);
+        self.violence_after.add(at, look.violence * open, &halves);
+        let halves = fade.each(MOTION_AFTER, &[half::M10, half::H24]);
+        for (sum, half_life) in self.motion_after.iter_mut().zip(halves) {
             sum.add(at, look.burst * open, half_life);
         }
         let harm = look.violence.max(look.burst);
@@ -92,19 +117,20 @@ impl Purse {
     }
 
     /// A message of distress, by how much it counts.
-    pub fn distress(&mut self, at: Timestamp, weight: f64) {
+    pub fn distress(&mut self, at: Timestamp, weight: f64, fade: &HalfLives) {
         let open = self.open.at(at, OPEN_HALF_LIFE_MS).min(OPEN_CAP);
-        self.distress_after.add(at, weight * open, half::H24);
+        let half = fade.of(Signal::CouplingDistressAfterMoney24h, half::H24);
+        self.distress_after.add(at, weight * open, half);
     }
 
     /// Days count by their strongest request, and fade by whole days, so that more never makes less.
-    fn remember_day(&mut self, at: Timestamp, act: f64) {
+    fn remember_day(&mut self, at: Timestamp, act: f64, fade: &HalfLives) {
         let today = at.day();
         if act <= 0.0 || today < self.day {
             return;
         }
         if today > self.day {
-            self.days = self.days_at(at);
+            self.days = self.days_at(at, fade);
             self.day = today;
             self.best_today = 0.0;
         }
@@ -112,13 +138,14 @@ impl Purse {
         self.best_today = self.best_today.max(act);
     }
 
-    fn days_at(&self, at: Timestamp) -> f64 {
+    fn days_at(&self, at: Timestamp, fade: &HalfLives) -> f64 {
         let days = self.days + self.best_today;
         if days == 0.0 {
             return 0.0;
         }
         let passed = (at.day() - self.day).max(0) as f64;
-        days * libm::exp2(-passed * 86_400_000.0 / half::D90 as f64)
+        let half = fade.of(Signal::HistoryDaysWithActs90d, half::D90);
+        days * libm::exp2(-passed * 86_400_000.0 / half as f64)
     }
 
     fn hour(&mut self, at: Timestamp) -> &mut Hour {
@@ -165,35 +192,38 @@ impl Purse {
         self.heard
     }
 
-    pub fn signals(&self, at: Timestamp, looked: bool, violence: bool, out: &mut Signals) {
+    pub fn signals(
+        &self,
+        at: Timestamp,
+        looked: bool,
+        violence: bool,
+        fade: &HalfLives,
+        out: &mut Signals,
+    ) {
+        let long = |sums: &Sums<3>, signals: [Signal; 3], out: &mut Signals| {
+            let values = sums.at(at, &fade.each(signals, &half::LONG));
+            signals.into_iter().zip(values).for_each(|(signal, value)| out.set(signal, value));
+        };
+        let one = |sum: &Sum, signal: Signal, built_in: i64, out: &mut Signals| {
+            out.set(signal, sum.at(at, fade.of(signal, built_in)));
+        };
         if self.heard {
-            out.set(Signal::MoneyPaid10m, self.paid.at(at, half::M10));
-            out.set(Signal::MoneyEur10m, self.eur_10m.at(at, half::M10));
-            out.set(Signal::MoneyEur24h, self.eur_24h.at(at, half::H24));
-            let [short, day, month] = self.acts.at(at, &half::LONG);
-            out.set(Signal::MoneyActs10m, short);
-            out.set(Signal::MoneyActs24h, day);
-            out.set(Signal::MoneyActs30d, month);
-            let [short, day, month] = self.acts_eur.at(at, &half::LONG);
-            out.set(Signal::MoneyActsEur10m, short);
-            out.set(Signal::MoneyActsEur24h, day);
-            out.set(Signal::MoneyActsEur30d, month);
-            out.set(Signal::HistoryDaysWithActs90d, self.days_at(at));
-            out.set(Signal::CouplingDistressAfterMoney24h, self.distress_after.at(at, half::H24));
+            one(&self.paid, Signal::MoneyPaid10m, half::M10, out);
+            one(&self.eur_10m, Signal::MoneyEur10m, half::M10, out);
+            one(&self.eur_24h, Signal::MoneyEur24h, half::H24, out);
+            long(&self.acts, ACTS, out);
+            long(&self.acts_eur, ACTS_EUR, out);
+            out.set(Signal::HistoryDaysWithActs90d, self.days_at(at, fade));
+            let distress = Signal::CouplingDistressAfterMoney24h;
+            one(&self.distress_after, distress, half::H24, out);
         }
         if self.heard && looked {
             if violence {
-                let [short, day, month] = self.violence_after.at(at, &half::LONG);
-                out.set(Signal::CouplingViolenceAfterMoney10m, short);
-                out.set(Signal::CouplingViolenceAfterMoney24h, day);
-                out.set(Signal::CouplingViolenceAfterMoney30d, month);
-                let [short, day, month] = self.money_after.at(at, &half::LONG);
-                out.set(Signal::CouplingMoneyAfterViolence10m, short);
-                out.set(Signal::CouplingMoneyAfterViolence24h, day);
-                out.set(Signal::CouplingMoneyAfterViolence30d, month);
+                long(&self.violence_after, VIOLENCE_AFTER, out);
+                long(&self.money_after, MONEY_AFTER, out);
             }
-            out.set(Signal::CouplingMotionAfterMoney10m, self.motion_after[0].at(at, half::M10));
-            out.set(Signal::CouplingMotionAfterMoney24h, self.motion_after[1].at(at, half::H24));
+            one(&self.motion_after[0], MOTION_AFTER[0], half::M10, out);
+            one(&self.motion_after[1], MOTION_AFTER[1], half::H24, out);
             if let Some(lift) = self.lift(at) {
                 out.set(Signal::CouplingLift24h, lift);
             }

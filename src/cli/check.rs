@@ -71,18 +71,19 @@ enum KeyFrom {
 }
 
 fn examine(path: &Path) -> Result<Report, ConfigErrors> {
-    let config = Config::load(path)?;
-    let mut problems = Vec::new();
-    let judge = setup::judge(&config).map_err(|errors| problems.extend(errors.0)).ok();
-    problems.extend(config.check_credentials());
-    let keys = own_keys(&config, &mut problems);
-    let manifest = models(&config, &mut problems);
-    match (judge, manifest) {
-        (Some(judge), Some(manifest)) if problems.is_empty() => {
-            Ok(report(&config, &judge, &manifest, keys))
-        }
-        _ => Err(ConfigErrors(problems)),
-    }
+    let mut found = None;
+    let config = Config::load_and(path, &mut |config| {
+        let mut problems = Vec::new();
+        let judge = setup::judge(config).map_err(|errors| problems.extend(errors.0)).ok();
+        problems.extend(config.check_credentials());
+        let keys = own_keys(config, &mut problems);
+        let manifest = models(config, &mut problems);
+        found = judge.zip(manifest).zip(Some(keys));
+        problems
+    })?;
+    // There is no problem, so all three were found.
+    let Some(((judge, manifest), keys)) = found else { return Err(ConfigErrors::default()) };
+    Ok(report(&config, &judge, &manifest, keys))
 }
 
 /// Where the keys come from. Nothing is made here: who checks may be somebody else than who runs.

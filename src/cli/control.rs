@@ -22,6 +22,7 @@ use uuid::Uuid;
 use super::draft::draft;
 use super::engine::{Engine, Oracle};
 use super::observe::FeedCounts;
+use super::reload::Current;
 use super::setup::{self, clock};
 use super::shard::ToShard;
 use super::terms::Terms;
@@ -59,7 +60,7 @@ pub struct Act {
 /// What the socket's handlers have.
 #[derive(Clone)]
 pub struct Hands {
-    pub config: Arc<Config>,
+    pub config: Current,
     pub store: Store,
     pub shard: mpsc::Sender<ToShard>,
     pub evidence: Arc<Evidence>,
@@ -132,7 +133,7 @@ async fn dossier(
 ) -> Response {
     match find(&hands.store, &id).await {
         Ok(change) => {
-            let draft = draft(&hands.config, &change, &wanted.lang, clock());
+            let draft = draft(&hands.config.get(), &change, &wanted.lang, clock());
             written(&draft, &wanted.format).into_response()
         }
         Err(error) => problem(&error),
@@ -140,7 +141,7 @@ async fn dossier(
 }
 
 async fn feeds(State(hands): State<Hands>) -> Response {
-    Json(feed::standings(&hands.config, &hands.feeds, &hands.health)).into_response()
+    Json(feed::standings(&hands.config.get(), &hands.feeds, &hands.health)).into_response()
 }
 
 async fn audit(State(hands): State<Hands>, Query(wanted): Query<audit::Wanted>) -> Response {

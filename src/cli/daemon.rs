@@ -18,21 +18,21 @@ use super::commit::Committer;
 use super::control;
 use super::desk::HouseDesk;
 use super::engine::{Engine, Oracle};
-use super::gate::Gate;
+use super::gate::{FeedState, Gate};
 use super::intake::{FeedClock, Intake};
 use super::observe::{FeedCounts, InferenceCounts, SinkCounts};
 use super::recall::recall;
+use super::reload::{self, Current, FeedSetup, Reloader, Starter};
 use super::setup::{self, SetupError};
 use super::shard::{Rows, Shard, ToShard, Wiring};
 use super::shelf::Shelf;
-use super::terms::Terms;
+use super::terms::{Standing, Terms};
 use super::upkeep::Upkeep;
-use crate::config::{self, Config, FeedKind, Mode};
+use crate::config::{self, Config, Mode};
 use crate::console;
 use crate::delivery::{Delivery, SinkOptions};
 use crate::event::{ChannelId, Keyer, Kind, Level, Timestamp};
 use crate::evidence::{Evidence, EvidenceOptions, IdentityKey};
-use crate::feed::{self, FromFeed, ToFeed};
 use crate::model::{Door, Escalation, Inference, InferenceOptions};
 use crate::store::journal::{Journal, JournalOptions};
 use crate::store::{BALLAST, Ballast, Store, StoreError, Trouble};
@@ -64,7 +64,7 @@ pub enum DaemonError {
 pub struct Daemon {
     pub address: std::net::SocketAddr,
     stop: CancellationToken,
-    feeds: tokio::task::JoinSet<()>,
+    reloader: Reloader,
     intake: tokio::task::JoinHandle<()>,
     shards: Vec<(mpsc::Sender<ToShard>, std::thread::JoinHandle<()>)>,
     committer: tokio::task::JoinHandle<()>,
@@ -77,14 +77,14 @@ pub struct Daemon {
 /// Runs until SIGTERM or SIGINT; tells systemd.
 pub async fn run(path: &Path) -> Result<(), DaemonError> {
     let config = Arc::new(setup::config(path).map_err(SetupError::from)?);
-    let daemon = Daemon::start(config.clone(), path).await.map_err(|error| match error {
+    let mut daemon = Daemon::start(config.clone(), path).await.map_err(|error| match error {
         DaemonError::Setup(error) => DaemonError::Setup(error.placed(&config)),
         other => other,
     })?;
     tracing::info!(console = %format!("http://{}", daemon.address), version = env!("CARGO_PKG_VERSION"), "ready");
     crate::telemetry::systemd::ready(&format!("{} feeds", config.feeds.len()));
     let watchdog = tokio::spawn(crate::telemetry::systemd::watchdog(|| async { true }));
-    wait_for_signal().await;
+    daemon.serve().await;
     watchdog.abort();
     crate::telemetry::systemd::stopping();
     daemon.stop().await;
@@ -105,6 +105,18 @@ pub async fn wait_for_signal() {
 }
 
 impl Daemon {
+    /// Until SIGTERM or SIGINT; each SIGHUP reloads the config. One that comes during a reload is one more reload.
+    async fn serve(&mut self) {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut ended = std::pin::pin!(wait_for_signal());
+        let Ok(mut again) = signal(SignalKind::hangup()) else { return ended.await };
+        loop {
+            tokio::select! { () = &mut ended => return, _ = again.recv() => {} }
+            // A reload that waits for a part of the house must not keep it from going down.
+            tokio::select! { () = &mut ended => return, () = self.reloader.reload() => {} }
+        }
+    }
+
     /// Starts everything; `path` is the config file as commands shown ready to copy carry it.
     pub async fn start(config: Arc<Config>, path: &Path) -> Result<Self, DaemonError> {
         let metrics = Metrics::new();
@@ -171,6 +183,7 @@ impl Daemon {
         let counts = Arc::new(SinkCounts::new(metrics.clone(), health.clone()));
         let delivery = Delivery::start(&store, &source, sinks(&config)?, counts.clone())?;
 
+        let current = Current::new(config.clone());
         let (live, _) = broadcast::channel(config.limits.stream_queue.max(16));
         let rows: Rows = Rows::default();
         let shard_count = 1;
@@ -216,7 +229,7 @@ impl Daemon {
             Door::new(most, setup::categories(&config), Arc::new(config.currency.table.rates()));
         let mut intake = Intake::new(door, &clocks);
         let oracle = Oracle::model(Escalation::open(&manifest).map_err(SetupError::from)?);
-        let mut engine = Engine::new(terms, oracle);
+        let mut engine = Engine::new(terms.clone(), oracle);
         let mut resume = recall(&checkpoint, &config, &clock, &mut intake, &mut engine);
         let mut asleep: hashbrown::HashSet<ChannelId> =
             checkpoint.asleep.into_iter().map(|known| known.channel).collect();
@@ -241,24 +254,27 @@ impl Daemon {
             }
         }
         let shelf = Shelf::new(store.clone(), asleep, durable, idle, in_memory);
-        let rules =
-            config.rules.iter().map(|rule| metrics.rule(&rule.name, rule.mode.name())).collect();
         let (samples_tx, samples) = mpsc::channel(1024);
-        let floors = config.clone();
+        let floors = current.clone();
+        let names: Vec<String> = config.feeds.iter().map(|feed| feed.name.clone()).collect();
+        let standing = Standing {
+            terms: terms.clone(),
+            journal: Some(journal.clone()),
+            feeds: names,
+            data: config.feeds.iter().map(|feed| feed.clock() == config::Clock::Data).collect(),
+            rules: reload::rule_counters(&config, &metrics),
+            limits: config.limits.clone(),
+        };
         let wiring = Wiring {
-            journal: Some(journal),
+            standing: Arc::new(standing),
             committer: to_committer.clone(),
             rows: rows.clone(),
             live: live.clone(),
             samples: samples_tx,
-            feeds: config.feeds.iter().map(|feed| feed.name.clone()).collect(),
-            rules,
             late: metrics.dropped_counter(Some(Kind::Chat), Dropped::Late),
             clock: clock.clone(),
-            floor: Arc::new(move |channel| floor(&floors, channel)),
-            look_wait: config.limits.look_wait.0,
+            floor: Arc::new(move |channel| floor(&floors.get(), channel)),
             shelf,
-            data_clock: clocks.iter().map(|clock| *clock == FeedClock::Data).collect(),
         };
         let (to_shard, shard_inbox) = mpsc::channel(config.limits.shard_queue.max(64));
         let shard = Shard::new(engine, wiring);
@@ -270,32 +286,39 @@ impl Daemon {
         // Feeds and the intake.
         let stop = CancellationToken::new();
         let (out, from_feeds) = mpsc::channel(config.limits.feed_queue.max(64));
-        let mut feeds = tokio::task::JoinSet::new();
-        let mut controls = Vec::new();
-        let observer = Arc::new(FeedCounts::new(&metrics, &config.feeds));
+        let observer = Arc::new(FeedCounts::new(&metrics));
+        let (to_gate, reloads) = mpsc::channel(4);
+        let mut reloader = Reloader {
+            path: path.to_owned(),
+            current: current.clone(),
+            manifest,
+            terms,
+            journal,
+            delivery: delivery.clone(),
+            gate: to_gate,
+            starter: Starter {
+                out,
+                keyer,
+                observer: observer.clone(),
+                clock: clock.clone(),
+                health: health.clone(),
+                stop: stop.clone(),
+            },
+            seats: Vec::new(),
+            metrics: metrics.clone(),
+            health: health.clone(),
+        };
+        let mut states = Vec::new();
         for (place, feed) in config.feeds.iter().enumerate() {
-            let place = place as u16;
-            health.declare_feed(&feed.name, &feed.channels);
-            if resume[usize::from(place)].is_some() {
-                observer.cursor(place);
-            }
+            let saved = resume[place].take();
             let (control, inbox) = mpsc::channel(256);
-            controls.push(control);
-            spawn_feed(
-                &mut feeds,
-                place,
-                feed,
-                &config,
-                resume[usize::from(place)].take(),
-                &keyer,
-                out.clone(),
-                inbox,
-                observer.clone(),
-                &clock,
-                &stop,
-            )?;
+            let setup = FeedSetup::new(feed, &config)?;
+            reloader.begin(place as u16, setup, saved.clone(), inbox, false);
+            if saved.is_some() {
+                observer.cursor(place as u16);
+            }
+            states.push(FeedState::new(feed.name.clone(), control, saved));
         }
-        drop(out);
         let task = Gate {
             config: config.clone(),
             intake,
@@ -309,21 +332,21 @@ impl Daemon {
                 NonZeroUsize::new(config.limits.users).unwrap_or(NonZeroUsize::MIN),
             ),
             new_identities: Vec::new(),
-            controls,
             metrics: metrics.clone(),
             health: health.clone(),
             observer: observer.clone(),
+            states,
             beats: config.feeds.iter().map(|_| Beat::default()).collect(),
             clock: clock.clone(),
             under_way: std::sync::Weak::new(),
             seq: 0,
             out: Vec::new(),
         };
-        let intake = tokio::spawn(task.run(from_feeds, samples, saved, stop.clone()));
+        let intake = tokio::spawn(task.run(from_feeds, samples, saved, reloads, stop.clone()));
 
         // People.
         let desk = Arc::new(HouseDesk {
-            config: config.clone(),
+            config: current.clone(),
             store: store.clone(),
             evidence: evidence.clone(),
             rows: rows.clone(),
@@ -338,11 +361,7 @@ impl Daemon {
             config: path.display().to_string(),
             hosts: host_of(&config.server.public_url).into_iter().collect(),
             zone: super::draft::zone(),
-            banner: if config.alerts.mode == Mode::Shadow {
-                "SHADOW".into()
-            } else {
-                String::new()
-            },
+            banner: String::new(),
         };
         let listener = bind(&config.server.listen).await?;
         let address = listener.local_addr().map_err(|e| io("listening", e))?;
@@ -354,7 +373,7 @@ impl Daemon {
             serve(&mut servers, listener, console::health_router(desk.clone()), stop.clone());
         }
         let hands = control::Hands {
-            config: config.clone(),
+            config: current,
             store: store.clone(),
             shard: to_shard.clone(),
             evidence: evidence.clone(),
@@ -372,7 +391,7 @@ impl Daemon {
         Ok(Self {
             address,
             stop,
-            feeds,
+            reloader,
             intake,
             shards,
             committer,
@@ -389,8 +408,8 @@ impl Daemon {
         let left =
             || deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(100));
         self.stop.cancel();
-        let feeds = async { while self.feeds.join_next().await.is_some() {} };
-        let _ = tokio::time::timeout(left(), feeds).await;
+        // With it goes the last way into the intake.
+        let _ = tokio::time::timeout(left(), self.reloader.end()).await;
         if tokio::time::timeout(left(), &mut self.intake).await.is_err() {
             self.intake.abort();
             tracing::warn!("the intake did not drain in time");
@@ -507,53 +526,6 @@ pub fn sinks(config: &Config) -> Result<Vec<SinkOptions>, DaemonError> {
         out.push(options);
     }
     Ok(out)
-}
-
-#[allow(clippy::too_many_arguments)]
-pub fn spawn_feed(
-    feeds: &mut tokio::task::JoinSet<()>,
-    place: u16,
-    feed: &config::Feed,
-    config: &Config,
-    resume: Option<Box<str>>,
-    keyer: &Keyer,
-    out: mpsc::Sender<FromFeed>,
-    control: mpsc::Receiver<ToFeed>,
-    observer: Arc<FeedCounts>,
-    clock: &Clock,
-    stop: &CancellationToken,
-) -> Result<(), DaemonError> {
-    let (keyer, clock, stop) = (keyer.clone(), clock.clone(), stop.clone());
-    match feed.kind {
-        FeedKind::Websocket => {
-            let token = match &feed.token {
-                Some(secret) => Some(config::credential(&secret.credential)?.expose().to_owned()),
-                None => None,
-            };
-            let kinds = Kind::ALL.into_iter().filter(|kind| *kind != Kind::Gap).collect();
-            let options = feed::WebsocketOptions {
-                url: feed.url.clone(),
-                channels: feed.channels.clone(),
-                kinds,
-                token,
-                ca: feed.ca.clone(),
-                idle_timeout: feed.idle_timeout.0,
-                message_limit: config.limits.message.0 as usize,
-                insecure: feed.insecure,
-            };
-            feeds.spawn(feed::websocket::run(
-                place, options, resume, keyer, out, control, observer, clock, stop,
-            ));
-        }
-        FeedKind::Recording => {
-            let path = feed.path.clone().unwrap_or_default();
-            let options = feed::RecordingOptions { path, speed: feed.speed };
-            feeds.spawn(feed::recording::run(
-                place, options, resume, keyer, out, control, observer, clock, stop,
-            ));
-        }
-    }
-    Ok(())
 }
 
 /// Sweeps what has expired and keeps slow gauges true.

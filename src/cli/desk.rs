@@ -13,10 +13,10 @@ use tokio::sync::broadcast;
 use uuid::Uuid;
 
 use super::draft::draft;
+use super::reload::Current;
 use super::setup::clock;
 use super::shard::Rows;
 use crate::alert::{Change, Dossier, EvidenceKind};
-use crate::config::Config;
 use crate::console::{
     AlertFilter, AlertPage, ChannelRow, Desk, DeskError, DeskResult, Live, Ready, TimelinePoint,
 };
@@ -53,7 +53,7 @@ impl Accesses {
 
 /// The house behind the page.
 pub struct HouseDesk {
-    pub config: Arc<Config>,
+    pub config: Current,
     pub store: Store,
     pub evidence: Arc<Evidence>,
     pub rows: Rows,
@@ -159,7 +159,7 @@ impl Desk for HouseDesk {
     fn dossier(&self, id: Uuid, lang: &'static str) -> BoxFuture<'_, DeskResult<Option<Dossier>>> {
         async move {
             let change = self.alert(id).await?;
-            Ok(change.map(|change| draft(&self.config, &change, lang, clock())))
+            Ok(change.map(|change| draft(&self.config.get(), &change, lang, clock())))
         }
         .boxed()
     }
@@ -169,13 +169,20 @@ impl Desk for HouseDesk {
         let degraded = ready
             .degraded
             .iter()
-            .map(|part| format!("{} {}: {}", part.component, part.name, part.reason))
+            .map(|part| match part.name.as_str() {
+                "" => format!("{}: {}", part.component, part.reason),
+                name => format!("{} {name}: {}", part.component, part.reason),
+            })
             .collect();
         let rows = self.rows.read();
         let feed_down =
             |row: &&ChannelRow| self.health.status(Component::Feed(&row.feed)) != Status::Up;
         let unwatched = rows.values().filter(feed_down).map(|row| row.id.clone()).collect();
         Ready { ready: ready.ok, degraded, unwatched }
+    }
+
+    fn banner(&self) -> Option<&'static str> {
+        self.config.shadow().then_some("SHADOW")
     }
 
     fn metrics(&self) -> String {

@@ -204,6 +204,7 @@ impl Engine {
         let mut step = Step::default();
         // Taken out and put back: the engine's other parts are needed beside it.
         let mut slot = self.slots.remove(&entry.channel).unwrap_or_default();
+        slot.channel.fade_by(&self.terms.fade);
         let before = slot.risk.level;
         let at = slot.channel.now.max(entry.at);
         if let Some(second) = slot.pending.filter(|second| at.second() > *second) {
@@ -252,7 +253,8 @@ impl Engine {
         end: bool,
         step: &mut Step,
     ) {
-        let signals = slot.channel.signals(at);
+        let mut signals = slot.channel.signals(at);
+        self.terms.cap(&mut signals);
         let rows = std::slice::from_ref(&signals);
         let out = self.oracle.ask(rows, &mut step.asked).first().copied().map(outputs);
         let last_harm = slot.channel.last_harm;

@@ -62,8 +62,8 @@ pub fn named<'a>(config: &'a Config, name: &str) -> Result<&'a Feed, CliError> {
 
 /// Every feed of the daemon.
 pub fn standings(config: &Config, counts: &FeedCounts, health: &Health) -> Vec<Standing> {
-    let standing = |(place, feed): (usize, &Feed)| {
-        let heard = counts.heard(place);
+    let standing = |feed: &Feed| {
+        let heard = counts.heard(&feed.name);
         let (state, reason) = match health.status(Component::Feed(&feed.name)) {
             Status::Starting => ("starting", None),
             Status::Up => ("connected", None),
@@ -73,7 +73,7 @@ pub fn standings(config: &Config, counts: &FeedCounts, health: &Health) -> Vec<S
         let missing = missing(&heard, feed.clock());
         Standing { reason, missing, ..of(feed, state, &heard) }
     };
-    config.feeds.iter().enumerate().map(standing).collect()
+    config.feeds.iter().map(standing).collect()
 }
 
 fn of(feed: &Feed, state: &str, heard: &Heard) -> Standing {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use lru::LruCache;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::beat::Beat;
@@ -14,7 +14,9 @@ use super::commit::ToCommitter;
 use super::intake::{Admission, FeedClock, Intake, Outcome};
 use super::observe::FeedCounts;
 use super::recall::barrier;
+use super::setup;
 use super::shard::{Barrier, Rows, ToShard};
+use super::terms::Standing;
 use crate::config::Config;
 use crate::event::{ChannelId, Event, FeedItem, Kind, Level, Timestamp, Unscored, UserKey};
 use crate::evidence::{Evidence, Identity, IdentityKey};
@@ -24,6 +26,16 @@ use crate::telemetry::{Clock, Component, Corrected, Dropped, Health, Metrics, St
 
 /// How long chat waits for room in a full inference queue before it is shed.
 const SHED_AFTER: Duration = Duration::from_millis(250);
+
+/// A feed's place at the gate; it keeps it as long as the daemon runs.
+pub struct FeedState {
+    /// Its name in the config.
+    name: String,
+    /// The way to its task; none once a reload took it away.
+    control: Option<mpsc::Sender<ToFeed>>,
+    /// The newest cursor that a checkpoint holds.
+    saved: Option<Box<str>>,
+}
 
 /// The one task that every feed's items go through.
 pub struct Gate {
@@ -38,16 +50,43 @@ pub struct Gate {
     /// People whose identity is stored already.
     pub sealed: LruCache<UserKey, ()>,
     pub new_identities: Vec<(UserKey, Vec<u8>)>,
-    pub controls: Vec<mpsc::Sender<ToFeed>>,
     pub metrics: Metrics,
     pub health: Health,
     pub observer: Arc<FeedCounts>,
+    /// Feeds by place, and below the beat of each.
+    pub states: Vec<FeedState>,
     pub beats: Vec<Beat>,
     pub clock: Clock,
     /// The last checkpoint asked for; gone once it is saved.
     pub under_way: Weak<Barrier>,
     pub seq: u64,
     pub out: Vec<Admission>,
+}
+
+impl FeedState {
+    /// A feed that begins, after `saved`.
+    pub fn new(name: String, control: mpsc::Sender<ToFeed>, saved: Option<Box<str>>) -> Self {
+        Self { name, control: Some(control), saved }
+    }
+}
+
+/// What a reload tells the gate.
+pub enum ToGate {
+    /// The tasks of these feeds have ended: all that they brought is taken in and a checkpoint asked for. Answered with
+    /// the cursor from which each is to go on.
+    Drain { places: Vec<u16>, done: oneshot::Sender<Vec<Option<Box<str>>>> },
+    /// Another config holds.
+    Reload(Box<Reload>, oneshot::Sender<()>),
+}
+
+/// Another config, and what the gate needs of it.
+pub struct Reload {
+    pub config: Arc<Config>,
+    pub standing: Arc<Standing>,
+    /// Feeds that begin, at their places: name, clock, the way to the task. New places follow those there are.
+    pub begun: Vec<(u16, String, FeedClock, mpsc::Sender<ToFeed>)>,
+    /// Places of feeds that are no more.
+    pub gone: Vec<u16>,
 }
 
 /// Takes a score back to the shard; called on an inference thread.
@@ -74,6 +113,7 @@ impl Gate {
         mut feeds: mpsc::Receiver<FromFeed>,
         mut samples: mpsc::Receiver<(u16, crate::event::SampleRequest)>,
         mut saved: mpsc::Receiver<(u16, Box<str>)>,
+        mut reloads: mpsc::Receiver<ToGate>,
         stop: CancellationToken,
     ) {
         let mut second = tokio::time::interval(Duration::from_secs(1));
@@ -86,11 +126,25 @@ impl Gate {
                 biased;
                 Some((feed, cursor)) = saved.recv() => self.saved(feed, cursor),
                 Some((feed, request)) = samples.recv() => {
-                    if let Some(control) = self.controls.get(usize::from(feed)) {
-                        // A wish: a feed that does not take it now is asked again at the next change.
-                        let _ = control.try_send(ToFeed::Sample(request));
-                    }
+                    // A wish: a feed that does not take it now is asked again at the next change.
+                    self.tell_feed(feed, ToFeed::Sample(request));
                 }
+                Some(told) = reloads.recv() => match told {
+                    ToGate::Drain { places, done } => {
+                        // Their tasks have ended, so all that they brought is in the queue by now.
+                        for _ in 0..feeds.len() {
+                            if let Ok(item) = feeds.try_recv() {
+                                self.take(item).await;
+                            }
+                        }
+                        let _ = done.send(self.drained(&places).await);
+                    }
+                    ToGate::Reload(reload, done) => {
+                        self.reload(*reload).await;
+                        // Who asked may have given up: the config holds all the same.
+                        let _ = done.send(());
+                    }
+                },
                 _ = second.tick() => self.second().await,
                 _ = checkpoint.tick() => self.checkpoint().await,
                 item = feeds.recv(), if !dry => match item {
@@ -114,7 +168,7 @@ impl Gate {
 
     async fn take(&mut self, from: FromFeed) {
         let place = usize::from(from.feed);
-        let name = self.config.feeds.get(place).map(|feed| feed.name.clone()).unwrap_or_default();
+        let name = self.states.get(place).map(|feed| feed.name.clone()).unwrap_or_default();
         match from.what {
             FeedEvent::Item(item) => self.item(from.feed, item, from.received).await,
             FeedEvent::Connected { resumed } => {
@@ -312,16 +366,64 @@ impl Gate {
         if self.under_way.strong_count() > 0 {
             return;
         }
-        let barrier = Arc::new(barrier(&mut self.intake, &self.config));
+        // Also of feeds that a reload took away: should they come back, they go on there.
+        let feeds: Vec<&str> = self.states.iter().map(|feed| feed.name.as_str()).collect();
+        let barrier = Arc::new(barrier(&mut self.intake, &feeds, self.config.digest()));
         self.under_way = Arc::downgrade(&barrier);
         self.tell(ToShard::Barrier(barrier)).await;
     }
 
     fn saved(&mut self, feed: u16, cursor: Box<str>) {
         self.intake.dedupe.saved(feed, &cursor);
-        if let Some(control) = self.controls.get(usize::from(feed)) {
-            // A newer cursor follows with the next checkpoint.
-            let _ = control.try_send(ToFeed::Handled(cursor));
+        if let Some(state) = self.states.get_mut(usize::from(feed)) {
+            state.saved = Some(cursor.clone());
         }
+        // A newer cursor follows with the next checkpoint.
+        self.tell_feed(feed, ToFeed::Handled(cursor));
+    }
+
+    fn tell_feed(&self, feed: u16, told: ToFeed) {
+        if let Some(FeedState { control: Some(control), .. }) = self.states.get(usize::from(feed)) {
+            let _ = control.try_send(told);
+        }
+    }
+
+    /// Feeds have ended: their cursors go into the next checkpoint with all that they brought.
+    async fn drained(&mut self, places: &[u16]) -> Vec<Option<Box<str>>> {
+        let now = self.clock.now();
+        for place in places {
+            // What it does not bring again when it comes back is missing.
+            self.intake.lost(*place, now);
+            if let Some(beat) = self.beats.get_mut(usize::from(*place)) {
+                beat.lost();
+            }
+        }
+        self.checkpoint().await;
+        let saved = |place: &u16| self.states.get(usize::from(*place))?.saved.clone();
+        places.iter().map(saved).collect()
+    }
+
+    async fn reload(&mut self, reload: Reload) {
+        let Reload { config, standing, begun, gone } = reload;
+        self.intake
+            .door
+            .read_by(setup::categories(&config), Arc::new(config.currency.table.rates()));
+        self.config = config;
+        for place in gone {
+            if let Some(state) = self.states.get_mut(usize::from(place)) {
+                state.control = None;
+            }
+        }
+        for (place, name, clock, control) in begun {
+            self.intake.seat(place, clock);
+            match self.states.get_mut(usize::from(place)) {
+                Some(known) => known.control = Some(control),
+                None => {
+                    self.states.push(FeedState::new(name, control, None));
+                    self.beats.push(Beat::default());
+                }
+            }
+        }
+        self.tell(ToShard::Reload(standing)).await;
     }
 }

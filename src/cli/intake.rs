@@ -85,6 +85,14 @@ impl Intake {
         Self { door, dedupe: Dedupe::new(), feeds, looking: BTreeMap::new() }
     }
 
+    /// A feed at this place is judged by this clock from here on; places before it exist already.
+    pub fn seat(&mut self, feed: u16, clock: FeedClock) {
+        match self.feeds.get_mut(usize::from(feed)) {
+            Some(known) => known.clock = clock,
+            None => self.feeds.push(FeedState::new(clock)),
+        }
+    }
+
     /// The newest whole second that a feed has passed, for a checkpoint.
     pub fn second(&self, feed: u16) -> Option<i64> {
         self.feeds.get(usize::from(feed)).and_then(|feed| feed.second)

@@ -20,6 +20,7 @@ pub mod intake;
 mod observe;
 pub mod recall;
 mod record;
+mod reload;
 mod replay;
 mod schema;
 mod score;
@@ -38,6 +39,7 @@ use clap::Parser;
 use self::args::{
     AuditWhat, Cli, DecideArgs, EvalWhat, FeedWhat, ReplayArgs, ScoreWhat, SinkWhat, Verb,
 };
+pub use self::setup::config_with_secrets;
 use crate::config::ConfigErrors;
 use crate::event::DecisionKind;
 use crate::model::ModelError;

@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 
 use super::setup::clock;
-use crate::config::Feed;
 use crate::delivery::{DeliveryObserver, Outcome, SinkState, SinkView};
 use crate::event::{Kind, Timestamp};
 use crate::feed::{FeedObserver, FeedReport};
@@ -14,10 +13,17 @@ use crate::model::{Manifest, ModelError, ModelKind, Watcher};
 use crate::store::OutboxItem;
 use crate::telemetry::{Component, Corrected, Dropped, FeedMetrics, Health, Metrics, Status};
 
-/// Counts of every feed, by place.
+/// Counts of every feed, by place; a feed that a reload took away has none.
 pub struct FeedCounts {
     metrics: Metrics,
-    feeds: Vec<(FeedMetrics, Mutex<Heard>)>,
+    feeds: RwLock<Vec<Seat>>,
+}
+
+/// What is counted of the feed at one place; a reload may take it away, and bring it back.
+struct Seat {
+    name: String,
+    counts: Option<FeedMetrics>,
+    heard: Mutex<Heard>,
 }
 
 /// What one feed was heard to bring since it began, for people.
@@ -42,21 +48,40 @@ pub struct Heard {
 }
 
 impl FeedCounts {
-    pub fn new(metrics: &Metrics, feeds: &[Feed]) -> Self {
-        let feeds = feeds.iter().map(|feed| (metrics.feed(&feed.name), Mutex::default()));
-        Self { metrics: metrics.clone(), feeds: feeds.collect() }
+    pub fn new(metrics: &Metrics) -> Self {
+        Self { metrics: metrics.clone(), feeds: RwLock::default() }
+    }
+
+    /// A feed is served at this place from now on; the places before it exist already.
+    pub fn seat(&self, place: u16, name: &str) {
+        let counts = Some(self.metrics.feed(name));
+        let mut feeds = self.feeds.write();
+        match feeds.get_mut(usize::from(place)) {
+            Some(seat) => seat.counts = counts,
+            None => feeds.push(Seat { name: name.to_owned(), counts, heard: Mutex::default() }),
+        }
+    }
+
+    /// The feed at this place is served no longer.
+    pub fn forget(&self, place: u16) {
+        if let Some(seat) = self.feeds.write().get_mut(usize::from(place)) {
+            seat.counts = None;
+            self.metrics.forget_feed(&seat.name);
+        }
     }
 
     /// The feed told a cursor.
     pub fn cursor(&self, feed: u16) {
-        if let Some((_, heard)) = self.feeds.get(usize::from(feed)) {
-            heard.lock().cursor = true;
+        if let Some(seat) = self.feeds.read().get(usize::from(feed)) {
+            seat.heard.lock().cursor = true;
         }
     }
 
-    /// What the feed was heard to bring.
-    pub fn heard(&self, feed: usize) -> Heard {
-        self.feeds.get(feed).map(|(_, heard)| heard.lock().clone()).unwrap_or_default()
+    /// What the feed of this name was heard to bring.
+    pub fn heard(&self, name: &str) -> Heard {
+        let feeds = self.feeds.read();
+        let seat = feeds.iter().find(|seat| seat.name == name);
+        seat.map(|seat| seat.heard.lock().clone()).unwrap_or_default()
     }
 }
 
@@ -80,7 +105,10 @@ impl Heard {
 
 impl FeedObserver for FeedCounts {
     fn report(&self, feed: u16, report: FeedReport) {
-        let Some((counts, heard)) = self.feeds.get(usize::from(feed)) else { return };
+        let feeds = self.feeds.read();
+        let Some(Seat { counts: Some(counts), heard, .. }) = feeds.get(usize::from(feed)) else {
+            return;
+        };
         heard.lock().take(report);
         match report {
             FeedReport::Event { kind, at, lag_ms } => {

@@ -1,8 +1,6 @@
 //! What a checkpoint holds of intake and feeds, and how a new life of the daemon takes it back: both sides of one thing,
 //! used by the daemon and by its simulation in the tests.
 
-use std::collections::HashSet;
-
 use super::engine::{Engine, Slot};
 use super::intake::{FeedClock, Intake};
 use super::shard::Barrier;
@@ -11,23 +9,21 @@ use crate::store::{Checkpoint, FeedMark};
 use crate::telemetry::Clock;
 
 /// What intake and feeds hold now, for a checkpoint. Every shard is told it behind what was admitted before.
-pub fn barrier(intake: &mut Intake, config: &Config) -> Barrier {
+/// `names`: of the feeds, by place; `config`: the digest of the config in force.
+pub fn barrier(intake: &mut Intake, names: &[&str], config: String) -> Barrier {
     let mut feeds = Vec::new();
     let unfinished = intake.door.unfinished();
-    let mut named = HashSet::new();
-    for (place, feed) in config.feeds.iter().enumerate() {
+    for (place, feed) in names.iter().enumerate() {
         let place = place as u16;
-        if named.insert(feed.name.clone()) {
-            let (cursor, seen) = intake.dedupe.mark(place, &unfinished);
-            let (feed, second) = (feed.name.clone(), intake.second(place));
-            feeds.push((place, FeedMark { feed, cursor: cursor.map(Into::into), seen, second }));
-        }
+        let (cursor, seen) = intake.dedupe.mark(place, &unfinished);
+        let (feed, second) = ((*feed).to_owned(), intake.second(place));
+        feeds.push((place, FeedMark { feed, cursor: cursor.map(Into::into), seen, second }));
     }
     let donations = intake.dedupe.changed_donations().map(|changed| {
         // A list of numbers.
         serde_json::to_string(&changed).unwrap_or_default()
     });
-    Barrier { feeds, donations, config: config.digest() }
+    Barrier { feeds, donations, config }
 }
 
 /// Puts back what the last life knew; gives the cursor at which each feed of the config resumes.

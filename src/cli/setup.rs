@@ -13,9 +13,22 @@ use crate::risk::{Judge, Outputs, Rule, RuleError};
 use super::engine::{Engine, Oracle};
 use super::terms::Terms;
 
-/// Loads a config; prints nothing.
+/// Loads a config whose rules compile; prints nothing.
 pub fn config(path: &Path) -> Result<Config, ConfigErrors> {
-    Config::load(path)
+    Config::load_and(path, &mut |config| problems(judge(config)))
+}
+
+/// Like [`config`], and its credentials are there: all that can be wrong but the models.
+pub fn config_with_secrets(path: &Path) -> Result<Config, ConfigErrors> {
+    Config::load_and(path, &mut |config| {
+        let mut found = problems(judge(config));
+        found.extend(config.check_credentials());
+        found
+    })
+}
+
+fn problems<T>(result: Result<T, ConfigErrors>) -> Vec<Problem> {
+    result.err().map(|errors| errors.0).unwrap_or_default()
 }
 
 /// A rule of the config, ready to run.

@@ -15,6 +15,7 @@ use super::commit::ToCommitter;
 use super::engine::{Engine, Step};
 use super::replay::{event_entry, gap_entries, look_entry};
 use super::shelf::Shelf;
+use super::terms::Standing;
 use crate::alert::{Change, EvidenceKind};
 use crate::console::{ChannelRow, Live};
 use crate::event::{
@@ -24,7 +25,6 @@ use crate::event::{
 use crate::evidence::Piece;
 use crate::model::{Looked, MessageScores};
 use crate::risk::look_every_ms;
-use crate::store::journal::Journal;
 use crate::store::{ChannelState, FeedMark};
 use crate::telemetry::Clock;
 
@@ -81,6 +81,8 @@ pub enum ToShard {
         gap: Gap,
     },
     Barrier(Arc<Barrier>),
+    /// What is consumed from here on is judged and shown by another config.
+    Reload(Arc<Standing>),
     Decide {
         channel: ChannelId,
         decision: Decision,
@@ -104,23 +106,16 @@ pub type Rows = Arc<RwLock<HashMap<ChannelId, ChannelRow>>>;
 
 /// What a shard needs from the house.
 pub struct Wiring {
-    pub journal: Option<Journal>,
+    pub standing: Arc<Standing>,
     pub committer: mpsc::Sender<ToCommitter>,
     pub rows: Rows,
     pub live: broadcast::Sender<Live>,
     /// Requests for pictures, on their way to the feeds.
     pub samples: mpsc::Sender<(u16, SampleRequest)>,
-    pub feeds: Vec<String>,
-    /// Counters of rules by their place: matches.
-    pub rules: Vec<IntCounter>,
     /// Counts chat that came too late to be heard.
     pub late: IntCounter,
     pub clock: Clock,
     pub floor: Arc<dyn Fn(&ChannelId) -> Level + Send + Sync>,
-    /// How long events of a live feed wait for a look.
-    pub look_wait: Duration,
-    /// Feeds whose times are data: looks are always waited for.
-    pub data_clock: Vec<bool>,
     pub shelf: Shelf,
 }
 
@@ -245,6 +240,7 @@ impl Shard {
                 }
             }
             ToShard::Barrier(barrier) => self.barrier(barrier),
+            ToShard::Reload(standing) => self.reload(standing),
             ToShard::Decide { channel, decision, uid, done } => {
                 let feed = self.engine.slot(&channel).map_or(0, |slot| slot.feed);
                 let received = decision.at;
@@ -309,8 +305,9 @@ impl Shard {
                 return;
             };
             let late = matches!(head.item, Item::Look { .. })
-                && !self.wiring.data_clock.get(usize::from(head.feed)).copied().unwrap_or(false)
-                && self.wiring.clock.ran().saturating_sub(head.since) >= self.wiring.look_wait;
+                && !self.wiring.standing.data_clock(head.feed)
+                && self.wiring.clock.ran().saturating_sub(head.since)
+                    >= self.wiring.standing.limits.look_wait.0;
             match &head.item {
                 Item::Event(_) => return,
                 Item::Look { .. } if !late => return,
@@ -423,17 +420,16 @@ impl Shard {
         let slot = self.engine.slot_mut(&channel);
         if slot.feed != feed || slot.feed_name.is_empty() {
             slot.feed = feed;
-            let name = self.wiring.feeds.get(usize::from(feed)).map(String::as_str);
-            slot.feed_name = name.unwrap_or_default().into();
+            slot.feed_name = self.wiring.standing.feed(feed).into();
         }
-        if let Some(journal) = &self.wiring.journal {
+        if let Some(journal) = &self.wiring.standing.journal {
             let mut mark = slot.mark;
             let state = || serde_json::to_value(&*slot).unwrap_or_default();
             journal.consumed(&mut mark, state, entry.clone());
             slot.mark = mark;
         }
         let step = self.engine.consume(&entry);
-        if let Some(journal) = &self.wiring.journal {
+        if let Some(journal) = &self.wiring.standing.journal {
             let mark = self.engine.slot_mut(&channel).mark;
             for out in &step.asked {
                 journal.escalation(mark, &channel, entry.at, *out);
@@ -495,7 +491,7 @@ impl Shard {
         decided: Option<(Decision, Option<u32>, oneshot::Sender<Option<Change>>)>,
     ) {
         for place in step.matched {
-            if let Some(counter) = self.wiring.rules.get(place) {
+            if let Some(counter) = self.wiring.standing.rules.get(place) {
                 counter.inc();
             }
         }
@@ -529,12 +525,13 @@ impl Shard {
 
     fn ask_for_pictures(&mut self, channel: &ChannelId, feed: u16, level: Level) {
         self.looks_asked += 1;
+        let limits = &self.wiring.standing.limits;
         let request = SampleRequest {
             channel: channel.clone(),
             look: format!("L{}", self.looks_asked).into(),
-            every_ms: look_every_ms(level),
-            burst: 8,
-            over_ms: 2000,
+            every_ms: look_every_ms(level, limits.look_every.as_ms() as u32),
+            burst: limits.look_burst,
+            over_ms: limits.look_over.as_ms() as u32,
         };
         // Attention is a wish: if the way is full, the next change of level asks again.
         let _ = self.wiring.samples.try_send((feed, request));
@@ -561,13 +558,30 @@ impl Shard {
             frozen: slot.channel.frozen(),
             unwatched: false,
             gaps: slot.channel.gaps(),
-            feed: self.wiring.feeds.get(usize::from(feed)).cloned().unwrap_or_default(),
+            feed: self.wiring.standing.feed(feed).to_owned(),
             last_event: Some(slot.channel.now),
             alert: slot.book.live().map(|alert| alert.id),
         };
         self.wiring.rows.write().insert(channel.clone(), row.clone());
         // Nobody may be looking.
         let _ = self.wiring.live.send(Live::Channel(Arc::new(row)));
+    }
+
+    fn reload(&mut self, standing: Arc<Standing>) {
+        self.engine.judge_under(standing.terms.clone());
+        self.wiring.standing = standing;
+        // Floors and names that are shown may have changed; what stands on the pages is the measure.
+        let shown: Vec<(ChannelId, u16)> = {
+            let rows = self.wiring.rows.read();
+            let slots = self.engine.slots();
+            let changed = slots.filter(|(id, _)| {
+                rows.get(*id).is_none_or(|row| row.level_floor != (self.wiring.floor)(id))
+            });
+            changed.map(|(id, slot)| (id.clone(), slot.feed)).collect()
+        };
+        for (channel, feed) in shown {
+            self.renew_row(&channel, feed, true);
+        }
     }
 
     /// Takes a checkpoint, unless the last one still waits for a score: the next comes in seconds.
@@ -618,7 +632,8 @@ impl Shard {
         if self.engine.slot(channel).is_none()
             && let Some(mut slot) = self.wiring.shelf.wake(channel)
         {
-            let place = self.wiring.feeds.iter().position(|name| **name == *slot.feed_name);
+            let place =
+                self.wiring.standing.feeds.iter().position(|name| **name == *slot.feed_name);
             slot.feed = place.map_or(u16::MAX, |place| place as u16);
             self.engine.restore(channel.clone(), slot);
         }

@@ -2,16 +2,19 @@
 //! models; written into the journal, so that a replay judges each entry as it was judged when it came.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use prometheus::IntCounter;
 use serde::{Deserialize, Serialize};
 
 use super::setup::{compile, judge, public_url};
 use crate::alert::{Authority, Holds, House, Words};
-use crate::config::{Config, ConfigErrors, Language, Levels, Rule};
-use crate::event::{Digest, Offence};
+use crate::channel::HalfLives;
+use crate::config::{Config, ConfigErrors, Dur, Language, Levels, Limits, Rule};
+use crate::event::{Digest, Offence, Signal, Signals};
 use crate::model::{Manifest, ModelKind};
 use crate::risk::{Judge, RuleError};
-use crate::store::journal::TermsTold;
+use crate::store::journal::{Journal, TermsTold};
 
 /// The written form: nothing else of a config or manifest has a say in which alerts come, or in their words.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -21,6 +24,8 @@ struct Written {
     levels: Levels,
     rules: Vec<Rule>,
     offences: BTreeMap<String, Offence>,
+    decays: BTreeMap<String, Dur>,
+    caps: BTreeMap<String, f64>,
     late_ms: i64,
     remind_ms: i64,
     language: Language,
@@ -37,6 +42,9 @@ pub struct Terms {
     pub judge: Judge,
     pub house: House,
     pub holds: Holds,
+    /// How channels forget.
+    pub fade: HalfLives,
+    caps: Vec<(Signal, f32)>,
     /// `sha256:…` of the written form.
     digest: String,
     written: Written,
@@ -53,6 +61,8 @@ impl Terms {
             levels: config.levels.clone(),
             rules: config.rules.clone(),
             offences: config.signals.offences.clone(),
+            decays: config.signals.decays.clone(),
+            caps: config.signals.caps.clone(),
             late_ms: config.limits.late.as_ms(),
             remind_ms: remind.unwrap_or(Holds::default().remind_ms),
             language: config.server.language,
@@ -101,7 +111,13 @@ impl Terms {
             offline_hold_ms: written.levels.offline_hold.as_ms(),
             remind_ms: written.remind_ms,
         };
-        let mut terms = Self { judge, house, holds, digest: String::new(), written };
+        let named = |name: &String| Signal::from_name(name);
+        let fade = written.decays.iter();
+        let fade: Vec<_> = fade.filter_map(|(n, half)| Some((named(n)?, half.as_ms()))).collect();
+        let fade = HalfLives::with(&fade);
+        let caps = written.caps.iter();
+        let caps = caps.filter_map(|(n, cap)| Some((named(n)?, *cap as f32))).collect();
+        let mut terms = Self { judge, house, holds, fade, caps, digest: String::new(), written };
         terms.digest = Digest::of(terms.written().to_string().as_bytes()).to_string();
         terms
     }
@@ -118,8 +134,43 @@ impl Terms {
         serde_json::to_value(&self.written).unwrap_or_default()
     }
 
+    /// No signal is higher than its cap.
+    pub fn cap(&self, signals: &mut Signals) {
+        for (signal, cap) in &self.caps {
+            if let Some(value) = signals.get(*signal).filter(|value| value > cap) {
+                signals.set(*signal, f64::from(value.min(*cap)));
+            }
+        }
+    }
+
     /// Chat later than this in channel time is only counted.
     pub fn late_ms(&self) -> i64 {
         self.written.late_ms
+    }
+}
+
+/// What a config gives a shard; a reload gives another.
+pub struct Standing {
+    pub terms: Arc<Terms>,
+    /// Tells what it records as judged under these terms.
+    pub journal: Option<Journal>,
+    /// Names of the feeds, by place; a feed keeps its place as long as the daemon runs.
+    pub feeds: Vec<String>,
+    /// Feeds whose times are data: looks are always waited for.
+    pub data: Vec<bool>,
+    /// Counters of rules by their place: matches.
+    pub rules: Vec<IntCounter>,
+    pub limits: Limits,
+}
+
+impl Standing {
+    /// The name of the feed at this place.
+    pub fn feed(&self, place: u16) -> &str {
+        self.feeds.get(usize::from(place)).map_or("", String::as_str)
+    }
+
+    /// Whether its times are data.
+    pub fn data_clock(&self, place: u16) -> bool {
+        self.data.get(usize::from(place)).copied().unwrap_or(false)
     }
 }

@@ -31,8 +31,20 @@ impl Config {
     /// # Errors
     /// Every problem that could be found, by place.
     pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
+        Self::load_and(path, &mut |_| Vec::new())
+    }
+
+    /// Like [`Config::load`]; `more` looks at what could be read, whatever else is wrong, so that its problems are told
+    /// together with the others. What was wrong has its default there.
+    ///
+    /// # Errors
+    /// As [`Config::load`], and what `more` found.
+    pub fn load_and(
+        path: &Path,
+        more: &mut dyn FnMut(&Config) -> Vec<Problem>,
+    ) -> Result<Config, ConfigErrors> {
         match open(path) {
-            Ok(source) => Self::from_source(source),
+            Ok(source) => Self::from_source(source, more),
             Err(failure) => Err(ConfigErrors(vec![failure.problem(
                 Position::of_file(path),
                 path,
@@ -46,10 +58,13 @@ impl Config {
     /// # Errors
     /// As [`Config::load`].
     pub fn from_toml(text: &str, file: &Path) -> Result<Config, ConfigErrors> {
-        Self::from_source(Source::new(file, text.to_owned()))
+        Self::from_source(Source::new(file, text.to_owned()), &mut |_| Vec::new())
     }
 
-    fn from_source(source: Arc<Source>) -> Result<Config, ConfigErrors> {
+    fn from_source(
+        source: Arc<Source>,
+        more: &mut dyn FnMut(&Config) -> Vec<Problem>,
+    ) -> Result<Config, ConfigErrors> {
         let mut problems = Vec::new();
         let defaults = json(&Config::default());
         let main = read::<Config>(&source, &defaults, &mut problems);
@@ -105,6 +120,12 @@ impl Config {
 
         config.resolve_paths();
         check::files(&config, &mut problems);
+        // What is told of a line already is not told twice, in other words.
+        let told = |p: &Problem| {
+            p.line > 0 && problems.iter().any(|q| (&q.file, q.line) == (&p.file, p.line))
+        };
+        let found: Vec<Problem> = more(&config).into_iter().filter(|p| !told(p)).collect();
+        problems.extend(found);
         if problems.is_empty() {
             Ok(config)
         } else {
@@ -173,7 +194,7 @@ impl Config {
 }
 
 /// A plain value's JSON; the types of this room hold only finite numbers once they are checked.
-fn json<T: Serialize>(value: &T) -> serde_json::Value {
+pub(super) fn json<T: Serialize>(value: &T) -> serde_json::Value {
     serde_json::to_value(value).unwrap_or_default()
 }
 
@@ -196,6 +217,9 @@ impl Failure {
             Failure::Io(error) if error.kind() == io::ErrorKind::NotFound => {
                 named_at.problem(format!("there is no file {shown}"), "a file that exists", mend)
             }
+            Failure::Io(_) if path.is_dir() => {
+                named_at.problem(format!("{shown} is a folder"), "a file", mend)
+            }
             Failure::Io(error) => named_at.problem(
                 format!("{shown} cannot be read: {error}"),
                 "a file that can be read",
@@ -213,7 +237,8 @@ impl Failure {
 fn open(path: &Path) -> Result<Arc<Source>, Failure> {
     let bytes = std::fs::read(path).map_err(Failure::Io)?;
     match String::from_utf8(bytes) {
-        Ok(text) => Ok(Source::new(path, text)),
+        // Editors of other systems begin a file with this mark; it is no part of the text.
+        Ok(text) => Ok(Source::new(path, text.trim_start_matches('\u{feff}').to_owned())),
         Err(error) => {
             let good = error.utf8_error().valid_up_to();
             let text = String::from_utf8_lossy(error.as_bytes()).into_owned();

@@ -7,6 +7,7 @@ mod credential;
 mod load;
 mod peers;
 mod read;
+mod reload;
 mod source;
 mod tables;
 mod types;

@@ -238,6 +238,10 @@ fn syntax(source: &Arc<Source>, error: &Error) -> Problem {
         return at.problem(what, "a value", "write one after `=`, or remove the line");
     }
     let message = error.message();
+    if message.contains("recursion limit") || message.contains("max recursion depth") {
+        let mend = "write it flat: no key of Vigie lies deeper than three";
+        return at.problem("this nests too deep", "TOML of at most 80 levels", mend);
+    }
     let (what, expected) = message.split_once(", expected ").unwrap_or((message, "valid TOML"));
     let mend = if message.contains("duplicate key") {
         "remove one of the two, or give a repeated section double brackets, `[[feed]]`"

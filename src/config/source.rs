@@ -170,6 +170,20 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// A problem of a file as a whole, found by somebody else than the config's own checks.
+    pub fn of_file(file: &Path, what: String) -> Self {
+        Position::of_file(file).problem(
+            what,
+            "a config that can be taken over",
+            "mend what is named, then reload again",
+        )
+    }
+
+    /// `file:line:column`.
+    pub fn place(&self) -> String {
+        self.at.to_string()
+    }
+
     /// The same, without the value where its line is shown.
     pub(super) fn hiding(self) -> Self {
         Self { hides: true, ..self }

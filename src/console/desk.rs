@@ -112,6 +112,10 @@ pub trait Desk: Send + Sync + 'static {
     /// `lang` is `fr` or `en`.
     fn dossier(&self, id: Uuid, lang: &'static str) -> BoxFuture<'_, DeskResult<Option<Dossier>>>;
     fn ready(&self) -> Ready;
+    /// A line that every page carries at the moment, in place of the one of its settings.
+    fn banner(&self) -> Option<&'static str> {
+        None
+    }
     /// Prometheus text exposition 0.0.4.
     fn metrics(&self) -> String;
     /// A bounded channel: a page that is too slow is told to load anew.

@@ -55,7 +55,7 @@ impl<'a> Frame<'a> {
         }
         Self {
             words: &app.words,
-            banner: &app.settings.banner,
+            banner: app.desk.banner().unwrap_or(&app.settings.banner),
             zone: app.zone.name(),
             made: app.zone.clock(now()),
             degraded,

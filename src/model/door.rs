@@ -81,6 +81,12 @@ impl Door {
         Self { known: LruCache::new(channels), categories, rates }
     }
 
+    /// Other tables hold from here on; what is known of channels stays.
+    pub fn read_by(&mut self, categories: Arc<BTreeMap<String, Setting>>, rates: Arc<Rates>) {
+        self.categories = categories;
+        self.rates = rates;
+    }
+
     /// What a checkpoint knew of a channel.
     pub fn restore(&mut self, channel: &ChannelId, setting: Setting, language: Option<&str>) {
         let stamp = Stamp { setting, language: language.map(Into::into) };

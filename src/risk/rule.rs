@@ -110,7 +110,7 @@ fn first_line(text: &str) -> &str {
     text.lines().find(|line| !line.trim().is_empty()).unwrap_or("syntax error")
 }
 
-/// The parser recurses by nesting and by `!`, so both are bounded before it sees the source.
+/// The parser recurses by nesting, by signs before a value and by `?`: all are bounded before it sees the source.
 fn refuse_monsters(when: &str) -> Result<(), RuleError> {
     let refuse = |offset, what: String| {
         let mend = "split it into several rules".to_owned();
@@ -119,15 +119,15 @@ fn refuse_monsters(when: &str) -> Result<(), RuleError> {
     if when.len() > LONGEST {
         return refuse(0, format!("it is {} bytes long, at most {LONGEST} are read", when.len()));
     }
-    let (mut depth, mut nots) = (0usize, 0usize);
+    let (mut depth, mut nests) = (0usize, 0usize);
     for (offset, byte) in when.bytes().enumerate() {
         match byte {
             b'(' | b'[' | b'{' => depth += 1,
             b')' | b']' | b'}' => depth = depth.saturating_sub(1),
-            b'!' | b'-' => nots += 1,
+            b'!' | b'-' | b'?' => nests += 1,
             _ => {}
         }
-        if depth > DEEPEST || nots > DEEPEST {
+        if depth > DEEPEST || nests > DEEPEST {
             return refuse(offset, format!("it nests more than {DEEPEST} deep"));
         }
     }

@@ -35,16 +35,30 @@ impl Status {
 pub enum Component<'a> {
     Store,
     Models,
+    /// The config on disk against the one in force.
+    Config,
     Feed(&'a str),
     Sink(&'a str),
 }
 
-#[derive(Default)]
 struct Parts {
     store: Status,
     models: Status,
+    config: Status,
     feeds: BTreeMap<String, (Status, Vec<String>)>,
     sinks: BTreeMap<String, Status>,
+}
+
+impl Default for Parts {
+    fn default() -> Self {
+        Self {
+            store: Status::Starting,
+            models: Status::Starting,
+            config: Status::Up,
+            feeds: BTreeMap::new(),
+            sinks: BTreeMap::new(),
+        }
+    }
 }
 
 /// Handle to the state of health; cheap to clone.
@@ -65,7 +79,7 @@ pub struct Ready {
 /// A part that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Degraded {
-    /// `store`, `models`, `feed` or `sink`.
+    /// `store`, `models`, `config`, `feed` or `sink`.
     pub component: &'static str,
     /// Name of the feed or sink; empty for the others.
     pub name: String,
@@ -97,6 +111,7 @@ impl Health {
         match component {
             Component::Store => parts.store = status,
             Component::Models => parts.models = status,
+            Component::Config => parts.config = status,
             Component::Feed(name) => {
                 if let Some(feed) = parts.feeds.get_mut(name) {
                     feed.0 = status;
@@ -114,7 +129,7 @@ impl Health {
     pub fn forget(&self, component: Component) {
         let mut parts = self.0.write();
         match component {
-            Component::Store | Component::Models => {}
+            Component::Store | Component::Models | Component::Config => {}
             Component::Feed(name) => drop(parts.feeds.remove(name)),
             Component::Sink(name) => drop(parts.sinks.remove(name)),
         }
@@ -126,6 +141,7 @@ impl Health {
         match component {
             Component::Store => parts.store.clone(),
             Component::Models => parts.models.clone(),
+            Component::Config => parts.config.clone(),
             Component::Feed(name) => {
                 parts.feeds.get(name).map(|feed| feed.0.clone()).unwrap_or_default()
             }
@@ -150,6 +166,7 @@ impl Health {
         };
         add("store", "", &parts.store, &[]);
         add("models", "", &parts.models, &[]);
+        add("config", "", &parts.config, &[]);
         for (name, (status, channels)) in &parts.feeds {
             let up_in_part = matches!(status, Status::Degraded(_));
             add("feed", name, status, if up_in_part { &[] } else { channels });

@@ -200,7 +200,7 @@ impl Metrics {
             drop(self.corrected_counter(kind, Corrected::TimeAhead));
         }
         drop(self.corrected_counter(Kind::Donation, Corrected::AmountUnknown));
-        for outcome in ["ok", "failed"] {
+        for outcome in ["ok", "partly", "failed"] {
             m.config_reloads.with_label_values(&[outcome]);
         }
         let commit = option_env!("VIGIE_COMMIT").unwrap_or("unknown");
@@ -352,9 +352,9 @@ impl Metrics {
         self.0.review_seconds.with_label_values(&[decision]).observe(after.as_secs_f64());
     }
 
-    /// The config was read again, and taken over or not.
-    pub fn reloaded(&self, ok: bool) {
-        self.0.config_reloads.with_label_values(&[if ok { "ok" } else { "failed" }]).inc();
+    /// The config was read again: `ok`, `partly` (some keys wait for a restart) or `failed` (the old one stays).
+    pub fn reloaded(&self, outcome: &'static str) {
+        self.0.config_reloads.with_label_values(&[outcome]).inc();
     }
 
     /// The counter of a rule, looked up once. `mode` is `active` or `shadow`.
@@ -533,7 +533,7 @@ mod tests {
             metrics.delivery_attempt("team", n % 3 == 0);
             metrics.set_outbox_pending("team", 4);
             metrics.reviewed("acknowledged", Duration::from_secs(90));
-            metrics.reloaded(n % 2 == 0);
+            metrics.reloaded(if n % 2 == 0 { "ok" } else { "failed" });
             depth.set(n);
             rule.inc();
         }

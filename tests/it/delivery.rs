@@ -406,6 +406,32 @@ async fn a_threat_to_life_is_told_again_until_somebody_takes_it() {
 }
 
 #[tokio::test]
+async fn a_reminder_that_waits_is_withdrawn_when_somebody_takes_the_alert() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).await.unwrap();
+    let receiver = Receiver::default();
+    let (url, _server) = receiver.listen().await;
+    let sinks = [SinkOptions { remind: Some(Duration::from_millis(200)), ..webhook("s", &url) }];
+    let delivery = start(&store, &sinks);
+    let life = |revision, state| change(1, revision, Level::ThreatToLife, state);
+    *receiver.poison.lock() = Some("reminded");
+    commit(&store, [life(2, State::Open)], &sinks).await;
+    delivery.wake();
+    let id = life(2, State::Open).alert.id;
+    until("a refused reminder", || receiver.all().contains(&format!("{id}-2-r1"))).await;
+    commit(&store, [life(3, State::Acknowledged)], &sinks).await;
+    delivery.wake();
+    until("the acknowledgement", || receiver.accepted().contains(&format!("{id}-3"))).await;
+    *receiver.poison.lock() = None;
+    let begun = Instant::now();
+    while !store.pending_counts().await.unwrap().is_empty() {
+        assert!(begun.elapsed() < Duration::from_secs(20));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(receiver.accepted(), [format!("{id}-2"), format!("{id}-3")]);
+}
+
+#[tokio::test]
 async fn a_heartbeat_tells_what_is_degraded() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path()).await.unwrap();

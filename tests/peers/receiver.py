@@ -49,8 +49,6 @@ class Receiver(BaseHTTPRequestHandler):
                 self.close_connection = True
                 return None
             return self.answer(307 if mischief == "redirect" else int(mischief), "not yet\n")
-        if self.path == "/elsewhere":
-            tell(elsewhere=True)
 
         try:
             Webhook(options.secret).verify(body, dict(self.headers.items()))
@@ -78,7 +76,7 @@ class Receiver(BaseHTTPRequestHandler):
             state["seen"].add(event.get_id())
             line = {"received_at": time.time(), "request": number, "repeat": repeat, "problems": problems,
                     "id": event.get_id(), "type": event.get_type(), "source": event.get_source(),
-                    "subject": event.get_subject(), "data": data}
+                    "subject": event.get_subject(), "path": self.path, "data": data}
             if options.out:
                 with open(options.out, "a", encoding="utf-8") as out:
                     out.write(json.dumps(line, ensure_ascii=False) + "\n")

@@ -6,8 +6,10 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::super::CliError;
+use super::super::daemon::DaemonError;
 use super::super::observe::{FeedCounts, Heard};
-use super::super::{CliError, daemon};
+use super::super::reload::{FeedSetup, Way};
 use crate::config::{Config, Feed};
 use crate::event::Keyer;
 use crate::feed::{FeedObserver, FeedReport, FromFeed, ToFeed};
@@ -19,6 +21,7 @@ const ROOM: usize = 1024;
 /// A connection of its own; ends when dropped.
 pub struct Tap {
     events: mpsc::Receiver<FromFeed>,
+    name: String,
     control: mpsc::Sender<ToFeed>,
     counts: Arc<FeedCounts>,
     stop: CancellationToken,
@@ -30,24 +33,14 @@ impl Tap {
     pub fn open(config: &Config, feed: &Feed) -> Result<Self, CliError> {
         let (out, events) = mpsc::channel(ROOM);
         let (control, inbox) = mpsc::channel(16);
-        let counts = Arc::new(FeedCounts::new(&Metrics::new(), std::slice::from_ref(feed)));
+        let counts = Arc::new(FeedCounts::new(&Metrics::new()));
+        counts.seat(0, &feed.name);
         let (stop, mut task) = (CancellationToken::new(), JoinSet::new());
-        let keyer = Keyer::replay();
-        let observer = counts.clone();
-        daemon::spawn_feed(
-            &mut task,
-            0,
-            feed,
-            config,
-            None,
-            &keyer,
-            out,
-            inbox,
-            observer,
-            &Clock::machine(),
-            &stop,
-        )?;
-        Ok(Self { events, control, counts, stop, task })
+        let setup = FeedSetup::new(feed, config).map_err(DaemonError::from)?;
+        let clock = Clock::machine();
+        let way = Way { out, control: inbox, observer: counts.clone(), clock };
+        task.spawn(setup.run(0, None, Keyer::replay(), way, stop.clone()));
+        Ok(Self { events, name: feed.name.clone(), control, counts, stop, task })
     }
 
     /// What comes next; `None` once the feed has ended.
@@ -69,7 +62,7 @@ impl Tap {
 
     /// What it brought so far.
     pub fn heard(&self) -> Heard {
-        self.counts.heard(0)
+        self.counts.heard(&self.name)
     }
 
     /// Says goodbye to the server.

@@ -15,7 +15,7 @@ use super::read::nearest;
 use super::source::{Origin, Position, Problem};
 use super::types::Config;
 use super::units::Dur;
-use crate::event::SIGNALS;
+use crate::event::{SIGNALS, Signal};
 
 pub(super) use peers::files;
 pub(super) use tables::{authorities, currency, rules};
@@ -193,8 +193,18 @@ fn signals(config: &Config, check: &mut Checker) {
     let stems: Vec<&str> =
         names.iter().filter_map(|name| name.rsplit_once('.')).map(|(stem, _)| stem).collect();
     let signals = &config.signals;
-    for name in signals.decays.keys() {
-        known(&format!("signals.decays.{name}"), name, &names, check);
+    for (name, half_life) in &signals.decays {
+        let key = format!("signals.decays.{name}");
+        known(&key, name, &names, check);
+        check.positive(&key, *half_life);
+        if Signal::from_name(name).is_some_and(|signal| signal.half_life_ms().is_none()) {
+            check.no(
+                &key,
+                format!("`{name}` does not fade"),
+                "the name of a sum or a peak",
+                "remove the line: it counts voices, is a share, or holds only now",
+            );
+        }
     }
     for (name, cap) in &signals.caps {
         let key = format!("signals.caps.{name}");

@@ -164,7 +164,10 @@ pub(in crate::config) fn files(config: &Config, problems: &mut Vec<Problem>) {
         .map(|(index, sink)| (format!("sink[{index}].ca"), &sink.ca));
     for (key, path) in feeds.chain(sinks) {
         if let Some(path) = path.as_ref().filter(|path| !path.is_file()) {
-            let what = format!("there is no file {}", path.display());
+            let what = match path.is_dir() {
+                true => format!("{} is a folder", path.display()),
+                false => format!("there is no file {}", path.display()),
+            };
             check.no(
                 &key,
                 what,
