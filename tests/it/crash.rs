@@ -430,10 +430,16 @@ fn recording(folder: &Path) -> PathBuf {
     let channel = scenario.channels()[0].to_owned();
     scenario
         .only(&[&channel])
-        .write_recording(&path, Duration::from_secs(90))
+        .write_recording(&path, Duration::from_secs(120))
         .expect("a recording");
-    // Time goes on a little, so that the last look closes.
+    // Half of the chat is enough; and time goes on a little at the end, so that the last look closes.
     let text = std::fs::read_to_string(&path).expect("a recording");
+    let mut chat = 0;
+    let kept = text.lines().filter(|line| {
+        chat += usize::from(line.contains("\"type\":\"chat\""));
+        !line.contains("\"type\":\"chat\"") || chat % 2 == 0
+    });
+    let text: String = kept.map(|line| format!("{line}\n")).collect();
     let last: serde_json::Value =
         serde_json::from_str(text.lines().last().expect("a line")).expect("JSON");
     let at: jiff::Timestamp = last["at"].as_str().expect("a time").parse().expect("a time");
@@ -465,7 +471,7 @@ async fn however_often_it_is_killed_it_tells_what_an_uninterrupted_run_tells() {
     let whole = House::new(&plan(f64::MAX)).await;
     whole.finish().await;
     let (want, told) = (whole.revisions().await, whole.receiver.ids());
-    assert!(want.len() >= 4, "something happens: {:?}", want.keys());
+    assert!(want.len() >= 3, "something happens: {:?}", want.keys());
     assert_eq!(told.len(), want.len(), "each revision is told: {told:?}");
 
     let kills = rounds(10, 1_000);
