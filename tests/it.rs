@@ -52,3 +52,7 @@ mod replay;
 mod sim;
 #[path = "it/store.rs"]
 mod store;
+#[path = "it/torn.rs"]
+mod torn;
+#[path = "it/trouble.rs"]
+mod trouble;

@@ -60,6 +60,9 @@ struct Incident {
     last_return: Option<Timestamp>,
     /// Highest level of the present rise; falls with the level at second ends.
     reached: Level,
+    /// Up to this channel time all was told before a crash: see [`Book::adopt`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    told_until: Option<Timestamp>,
 }
 
 /// The alerts of one channel, as far as they can still change. Kept in checkpoints and journal segments.
@@ -98,6 +101,9 @@ impl Book {
         holds: &Holds,
         write: &mut dyn FnMut(&mut Alert, &mut Facts),
     ) -> Option<Change> {
+        if self.current.as_ref().is_some_and(|incident| incident.knows(moment)) {
+            return None;
+        }
         let change = match &self.current {
             None => self.open(moment, None, write),
             Some(incident) if incident.alert.ended_at.is_some() => self.after_end(moment, write),
@@ -136,6 +142,7 @@ impl Book {
             last_sent: moment.at,
             last_return: None,
             reached: moment.level,
+            told_until: None,
         };
         let change = incident.tell(ChangeKind::Opened, Some(moment.level));
         self.current = Some(incident);
@@ -253,6 +260,34 @@ impl Book {
         Some(incident.revise(ChangeKind::Ended, moment, None, write))
     }
 
+    /// Takes over what was stored of the channel's newest alert, where it is ahead of this book: revisions of before a
+    /// crash, of which the state that was saved knows nothing. So no number is given twice, and no act forgotten. False
+    /// if the book knows it all.
+    pub fn adopt(&mut self, stored: &Change) -> bool {
+        let (alert, facts) = (&stored.alert, &stored.facts);
+        let behind = match self.alert() {
+            Some(own) if own.id == alert.id => own.revision < alert.revision,
+            _ => facts.incident > self.incidents,
+        };
+        if !behind {
+            return false;
+        }
+        self.incidents = self.incidents.max(facts.incident);
+        self.current = Some(Incident {
+            acted: (alert.state != State::Open).then_some(alert.level),
+            fell: false,
+            below_watch_since: None,
+            below_concern: alert.level_now < Level::Concern,
+            last_sent: alert.updated_at,
+            last_return: None,
+            reached: Level::None,
+            told_until: Some(alert.updated_at),
+            alert: alert.clone(),
+            facts: facts.clone(),
+        });
+        true
+    }
+
     /// A person's act on the channel's alert. `None` if it is not about this alert, or changes nothing.
     pub fn decide(&mut self, decision: &Decision, at: Timestamp) -> Option<Change> {
         let incident = self.current.as_mut().filter(|i| i.alert.id == decision.alert)?;
@@ -280,6 +315,11 @@ fn decided(state: State) -> bool {
 }
 
 impl Incident {
+    /// Whether this moment comes again after a crash and brings nothing above what was told.
+    fn knows(&self, moment: &Moment) -> bool {
+        self.told_until.is_some_and(|until| moment.at <= until) && moment.level <= self.alert.level
+    }
+
     /// Takes over a higher level; tells it if it is the highest so far.
     fn rise(&mut self, moment: &Moment) -> Option<Level> {
         (moment.level > self.alert.level).then(|| {
@@ -418,6 +458,24 @@ mod tests {
             (ChangeKind::Raised, State::Open),
             "a return to danger is news"
         );
+    }
+
+    #[test]
+    fn what_was_told_before_a_crash_is_neither_told_again_nor_is_its_number_given_twice() {
+        let mut life = Life::new();
+        let saved = life.book.clone();
+        life.at(0, Level::Concern);
+        life.at(1, Level::Danger);
+        let taken = life.decide(DecisionKind::Acknowledge, 2).unwrap();
+        life.book = saved;
+        assert!(life.book.adopt(&taken) && !life.book.adopt(&taken));
+        for (second, level) in [(0, Level::None), (1, Level::Danger), (3, Level::Danger)] {
+            assert!(life.at(second, level).is_none(), "that was told, and is taken");
+        }
+        let (kind, raised) = life.at(4, Level::ThreatToLife).unwrap();
+        assert_eq!((kind, raised.id), (ChangeKind::Raised, taken.alert.id));
+        assert_eq!((raised.revision, raised.state), (4, State::Open));
+        assert!(!life.book.adopt(&taken), "an older revision than the book's own");
     }
 
     #[test]

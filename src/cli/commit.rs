@@ -1,26 +1,46 @@
 //! The committer: the one place where something becomes durable, and only then visible. Changes come in with what
 //! they cite, in the order of their shard; each is committed with its evidence and outbox rows in one transaction,
-//! checkpoints behind what came before them. It retries until the store is back; nothing is dropped.
+//! checkpoints behind what came before them.
+//!
+//! A store that cannot commit is tried for ever, in the same order, while up to [`MOST_WAITING`] things wait in memory;
+//! beyond that the shards wait. Meanwhile alerts are not silent: each is sent past the outbox at once, with
+//! `"durable": false` and its own id, and told again under that id once it is committed.
 
+mod job;
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::time::Instant;
 
-use super::setup::clock;
+use self::job::{Job, Told, Work};
 use super::shard::Barrier;
-use crate::alert::{Change, EvidenceItem};
+use crate::alert::Change;
 use crate::console::Live;
 use crate::delivery::Delivery;
 use crate::event::{ChannelId, Decision, Digest, Level, Timestamp, UserKey};
-use crate::evidence::{Evidence, EvidenceRow, Piece, Why};
+use crate::evidence::{Evidence, Piece};
 use crate::store::journal::Journal;
-use crate::store::{ChannelState, Checkpoint, Commit, Sample, Store};
+use crate::store::{Ballast, ChannelState, Sample, Store, StoreError, Trouble};
 use crate::telemetry::{Component, Health, Metrics, Status};
 
-/// Longest wait between two tries of a store that cannot commit.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// Shortest and longest wait between two tries of a store that cannot commit.
+const WAITS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
+/// A commit that takes longer is told as trouble: a person in danger does not wait for a lock.
+const SLOW: Duration = Duration::from_secs(2);
+/// What may wait for the store in memory.
+const MOST_WAITING: usize = 4_096;
+/// Evidence that could not be written is tried again this often.
+const LATE_EVERY: Duration = Duration::from_secs(5);
+/// The same trouble is logged this often.
+const SAY_EVERY: Duration = Duration::from_secs(60);
+/// Open alerts are counted at most this often.
+const COUNT_EVERY: Duration = Duration::from_secs(1);
 
 /// What shards and the intake hand over.
 pub enum ToCommitter {
@@ -50,6 +70,8 @@ pub struct Committer {
     pub store: Store,
     pub evidence: Arc<Evidence>,
     pub journal: Option<Journal>,
+    /// Given up when the disk is full.
+    pub ballast: Arc<Ballast>,
     pub delivery: Delivery,
     pub live: broadcast::Sender<Live>,
     pub metrics: Metrics,
@@ -61,182 +83,213 @@ pub struct Committer {
     pub shards: usize,
 }
 
+/// A store that cannot commit.
+struct Failing {
+    since: Instant,
+    wait: Duration,
+    retry_at: Instant,
+    trouble: Trouble,
+    said_at: Option<Instant>,
+}
+
+type Attempt = Pin<Box<dyn Future<Output = (Job, Result<(), StoreError>)> + Send>>;
+
+/// The committer at work.
+struct Line {
+    work: Arc<Work>,
+    waiting: VecDeque<Job>,
+    /// The try under way: since when, and whose alert it is.
+    attempt: Option<(Instant, Option<Arc<Told>>, Attempt)>,
+    failing: Option<Failing>,
+    parts: Vec<ChannelState>,
+    arrived: usize,
+    late_at: Instant,
+    counted_at: Instant,
+}
+
 impl Committer {
-    /// Runs until all senders are gone.
+    /// Runs until all senders are gone and nothing waits.
     pub async fn run(self, mut inbox: mpsc::Receiver<ToCommitter>) {
-        let mut parts: Vec<ChannelState> = Vec::new();
-        let mut arrived = 0;
-        self.count_open().await;
-        while let Some(message) = inbox.recv().await {
-            match message {
-                ToCommitter::Change { change, received, decided } => {
-                    self.change(*change, received, decided).await;
-                }
-                ToCommitter::Act { channel, level, pieces, request } => {
-                    let rows = self.keep(channel, level, pieces, Why::Act { request }).await;
-                    self.until_done("evidence", || self.store.put_evidence(&rows)).await;
-                }
-                ToCommitter::Samples(samples) => {
-                    if let Err(error) = self.store.put_samples(&samples).await {
-                        tracing::warn!(%error, "samples for the chart were not kept");
-                    }
-                }
-                ToCommitter::Identities(sealed) => {
-                    self.until_done("identities", || self.store.put_identities(&sealed)).await;
-                }
-                ToCommitter::Part { barrier, number, channels } => {
-                    parts.extend(channels);
-                    arrived += 1;
-                    if arrived == self.shards {
-                        self.checkpoint(&barrier, std::mem::take(&mut parts)).await;
-                        self.durable.store(number, Ordering::Release);
-                        arrived = 0;
-                    }
-                }
-            }
-        }
-    }
-
-    async fn change(
-        &self,
-        change: Change,
-        received: Timestamp,
-        decided: Option<(Decision, Option<u32>, oneshot::Sender<Option<Change>>)>,
-    ) {
-        self.until_done("alert", || async { self.store.step("change.taken") }).await;
-        let received = if received.0 == 0 { clock() } else { received };
-        let pieces = change.alert.evidence.iter().map(piece).collect();
-        let why = Why::Cited { alert: change.alert.id };
-        let rows = self.keep(change.alert.channel.clone(), change.alert.level, pieces, why).await;
-        let outbox = self.delivery.rows(&change, received);
-        if let Some((decision, uid, _)) = &decided {
-            self.until_done("audit", || async {
-                self.store.append_decision(decision, *uid).await.map(|_| ())
-            })
-            .await;
-            let after = decision.at.since(change.alert.opened_at).max(0) as u64;
-            self.metrics.reviewed(decision.kind.name(), Duration::from_millis(after));
-        }
-        let commit = [Commit { change: change.clone(), outbox, evidence: rows }];
-        self.until_done("alert", || self.store.commit_changes(&commit)).await;
-        if let Some(level) = change.reached {
-            self.metrics.alert(level);
-        }
-        self.delivery.wake();
-        tracing::info!(alert = %change.alert.id, revision = change.alert.revision, kind = change.kind.name(),
-            level = change.alert.level.name(), level_now = change.alert.level_now.name(), "alert");
-        let live = Live::Alert { kind: change.kind, alert: Arc::new(change.alert.clone()) };
-        // Nobody may be looking.
-        let _ = self.live.send(live);
-        self.count_open().await;
-        self.until_done("alert", || async { self.store.step("commit.told") }).await;
-        if let Some((.., done)) = decided {
-            // The asker may have gone; what was decided stands.
-            let _ = done.send(Some(change));
-        }
-    }
-
-    /// Writes pieces to the vault, off the runtime; a disk that cannot write is tried again.
-    async fn keep(
-        &self,
-        channel: ChannelId,
-        level: Level,
-        pieces: Vec<Piece>,
-        why: Why,
-    ) -> Vec<EvidenceRow> {
-        let mut wait = Duration::from_millis(200);
-        loop {
-            let (evidence, channel, pieces) =
-                (self.evidence.clone(), channel.clone(), pieces.clone());
-            let kept =
-                tokio::task::spawn_blocking(move || evidence.keep(&channel, level, &pieces, why))
-                    .await;
-            match kept {
-                Ok(Ok(kept)) => {
-                    if !kept.missing.is_empty() {
-                        tracing::debug!(
-                            missing = kept.missing.len(),
-                            "cited evidence is no longer there"
-                        );
-                    }
-                    return kept.rows;
-                }
-                Ok(Err(error)) => {
-                    self.health
-                        .set(Component::Store, Status::Degraded(format!("evidence: {error}")));
-                    tracing::error!(%error, "evidence cannot be written; the alert waits for it no longer than 2 s");
-                    if wait > Duration::from_secs(1) {
-                        return Vec::new();
-                    }
-                }
-                Err(error) => {
-                    tracing::error!(%error, "writing evidence failed");
-                    return Vec::new();
-                }
-            }
-            tokio::time::sleep(wait).await;
-            wait *= 2;
-        }
-    }
-
-    async fn checkpoint(&self, barrier: &Barrier, channels: Vec<ChannelState>) {
-        self.until_done("checkpoint", || async { self.store.step("checkpoint.taken") }).await;
-        if let Some(journal) = self.journal.clone() {
-            // Joined before the commit: the journal must not be behind a checkpoint.
-            let _ = tokio::task::spawn_blocking(move || journal.sync()).await;
-        }
-        let checkpoint = Checkpoint {
-            channels,
-            asleep: Vec::new(),
-            removed: Vec::new(),
-            feeds: barrier.feeds.iter().map(|(_, mark)| mark.clone()).collect(),
-            donations: barrier.donations.clone(),
-            config: barrier.config.clone(),
+        let mut line = Line {
+            work: Arc::new(Work::new(self)),
+            waiting: VecDeque::new(),
+            attempt: None,
+            failing: None,
+            parts: Vec::new(),
+            arrived: 0,
+            late_at: Instant::now(),
+            counted_at: Instant::now(),
         };
-        self.until_done("checkpoint", || async { self.store.step("checkpoint.synced") }).await;
-        self.until_done("checkpoint", || self.store.save_checkpoint(&checkpoint)).await;
-        self.until_done("checkpoint", || async { self.store.step("checkpoint.after") }).await;
-        for (feed, mark) in &barrier.feeds {
-            if let Some(cursor) = &mark.cursor {
-                // The intake may be going down.
-                let _ = self.saved.send((*feed, cursor.as_str().into())).await;
+        line.work.count_open().await;
+        let mut open = true;
+        loop {
+            line.upkeep().await;
+            line.begin();
+            if !open && line.attempt.is_none() && line.waiting.is_empty() {
+                break;
             }
-        }
-    }
-
-    /// Tries until it is done: a store that cannot commit delays, and says so, and loses nothing.
-    async fn until_done<F, T>(&self, what: &str, mut work: F)
-    where
-        F: FnMut() -> T,
-        T: Future<Output = Result<(), crate::store::StoreError>>,
-    {
-        let mut wait = Duration::from_millis(50);
-        let mut failed = false;
-        while let Err(error) = work().await {
-            failed = true;
-            tracing::error!(%error, what, "the store cannot commit; trying again");
-            self.health.set(Component::Store, Status::Down(error.to_string()));
-            tokio::time::sleep(wait).await;
-            wait = (wait * 2).min(LONGEST_WAIT);
-        }
-        if failed {
-            self.health.set(Component::Store, Status::Up);
-        }
-    }
-
-    async fn count_open(&self) {
-        if let Ok(counts) = self.store.open_counts().await {
-            for level in [Level::Concern, Level::Danger, Level::ThreatToLife] {
-                for state in crate::alert::State::ALL {
-                    let count = counts.iter().find(|(l, s, _)| *l == level && *s == state);
-                    let count = count.map_or(0, |(.., count)| *count);
-                    self.metrics.set_alerts_open(level, state.name(), count as usize);
+            let wake = line.wake();
+            let ended = async {
+                match &mut line.attempt {
+                    Some((.., attempt)) => attempt.await,
+                    None => std::future::pending().await,
                 }
+            };
+            tokio::select! {
+                biased;
+                (job, result) = ended => line.ended(job, result).await,
+                message = inbox.recv(), if open && line.waiting.len() < MOST_WAITING => match message {
+                    Some(message) => line.take(message),
+                    None => open = false,
+                },
+                () = tokio::time::sleep_until(wake) => {}
             }
         }
     }
 }
 
-fn piece(item: &EvidenceItem) -> Piece {
-    Piece::from(item)
+impl Line {
+    /// Begins the next try, if it is time for one.
+    fn begin(&mut self) {
+        let due = self.failing.as_ref().is_none_or(|failing| failing.retry_at <= Instant::now());
+        if self.attempt.is_some() || !due {
+            return;
+        }
+        let Some(job) = self.waiting.pop_front() else { return };
+        let told = match &job {
+            Job::Change(told) => Some(told.clone()),
+            _ => None,
+        };
+        let work = self.work.clone();
+        let attempt = Box::pin(async move {
+            let result = work.save(&job).await;
+            (job, result)
+        });
+        self.attempt = Some((Instant::now(), told, attempt));
+    }
+
+    /// When something is to be done although nothing comes.
+    fn wake(&self) -> Instant {
+        match (&self.attempt, &self.failing) {
+            (Some((begun, ..)), None) => *begun + SLOW,
+            (Some(_), Some(failing)) => Instant::now() + failing.wait,
+            (None, Some(failing)) => failing.retry_at,
+            (None, None) if self.work.counts_changed() => {
+                self.counted_at + COUNT_EVERY.min(LATE_EVERY)
+            }
+            (None, None) => self.late_at.max(Instant::now()) + LATE_EVERY,
+        }
+    }
+
+    /// What is done beside the commits, where it is time.
+    async fn upkeep(&mut self) {
+        if let Some((begun, ..)) = &self.attempt {
+            if begun.elapsed() >= SLOW && self.failing.is_none() {
+                let why = format!(
+                    "nothing could be committed for {} s: the disk is slow, or another program holds the database locked",
+                    SLOW.as_secs()
+                );
+                self.fails(Trouble::Locked, why);
+            }
+            return;
+        }
+        if self.failing.is_some() {
+            return;
+        }
+        if self.late_at.elapsed() >= LATE_EVERY {
+            self.late_at = Instant::now();
+            self.waiting.extend(self.work.late());
+        }
+        if self.counted_at.elapsed() >= COUNT_EVERY && self.work.counts_changed() {
+            self.counted_at = Instant::now();
+            self.work.count_open().await;
+        }
+    }
+
+    fn take(&mut self, message: ToCommitter) {
+        let job = match message {
+            ToCommitter::Change { change, received, decided } => {
+                let told = Arc::new(Told::new(*change, received, decided));
+                if self.failing.is_some() {
+                    self.work.send_unsaved(&told);
+                }
+                Job::Change(told)
+            }
+            ToCommitter::Act { channel, level, pieces, request } => {
+                Job::act(channel, level, pieces, request)
+            }
+            // A chart with a hole is no reason to fill the memory.
+            ToCommitter::Samples(_) if self.failing.is_some() => return,
+            ToCommitter::Samples(samples) => Job::Samples(samples),
+            ToCommitter::Identities(sealed) => Job::Identities(sealed),
+            ToCommitter::Part { barrier, number, channels } => {
+                self.parts.extend(channels);
+                self.arrived += 1;
+                if self.arrived < self.work.house.shards {
+                    return;
+                }
+                self.arrived = 0;
+                Job::Checkpoint { barrier, number, channels: std::mem::take(&mut self.parts) }
+            }
+        };
+        self.waiting.push_back(job);
+        self.work.house.metrics.set_store_waiting(self.waiting.len());
+    }
+
+    async fn ended(&mut self, job: Job, result: Result<(), StoreError>) {
+        self.attempt = None;
+        match result {
+            Ok(()) => {
+                if let Some(failing) = self.failing.take() {
+                    let seconds = failing.since.elapsed().as_secs_f32();
+                    tracing::info!(
+                        seconds,
+                        waiting = self.waiting.len(),
+                        "the store commits again"
+                    );
+                    self.work.house.health.set(Component::Store, Status::Up);
+                }
+                self.work.house.metrics.set_store_waiting(self.waiting.len());
+            }
+            Err(error) => {
+                self.waiting.push_front(job);
+                let trouble = error.trouble();
+                self.work.house.metrics.store_failed(trouble.name());
+                // What can be given up is given up before anyone is told, and the commit is tried at once.
+                if trouble == Trouble::Full && self.work.make_room().await {
+                    return;
+                }
+                self.fails(trouble, error.advice(self.work.house.store.dir()));
+            }
+        }
+    }
+
+    /// The store cannot commit: says so, sends what waits past it, and sets the time of the next try.
+    fn fails(&mut self, trouble: Trouble, why: String) {
+        let now = Instant::now();
+        let failing = self.failing.get_or_insert(Failing {
+            since: now,
+            wait: WAITS.0,
+            retry_at: now,
+            trouble,
+            said_at: None,
+        });
+        failing.retry_at = now + failing.wait;
+        failing.wait = (failing.wait * 2).min(WAITS.1);
+        let news = failing.trouble != trouble
+            || failing.said_at.is_none_or(|then| then.elapsed() >= SAY_EVERY);
+        if news {
+            failing.said_at = Some(now);
+            failing.trouble = trouble;
+            let waiting = self.waiting.len();
+            tracing::error!(trouble = trouble.name(), waiting, %why, "the store cannot commit; trying again");
+        }
+        self.work.house.health.set(Component::Store, Status::Down(why));
+        let under_way = self.attempt.iter().filter_map(|(_, told, _)| told.as_ref());
+        let waiting = self.waiting.iter().filter_map(|job| match job {
+            Job::Change(told) => Some(told),
+            _ => None,
+        });
+        under_way.chain(waiting).for_each(|told| self.work.send_unsaved(told));
+    }
 }

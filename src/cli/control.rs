@@ -411,7 +411,6 @@ async fn by_store(
     let Some(change) = step.changes.into_iter().next() else {
         return Err(ActError::Nothing(known.alert.state.name()));
     };
-    store.append_decision(&decision, Some(uid())).await?;
     let saved = engine.slot(&channel).and_then(|slot| slot.saved(&channel).ok());
     let checkpoint = Checkpoint {
         channels: saved.into_iter().collect(),
@@ -425,7 +424,7 @@ async fn by_store(
     let outbox =
         crate::delivery::rows_for(&change, &sinks, &setup::public_url(config), decision.at);
     let commit = Commit { change: change.clone(), outbox, evidence: Vec::new() };
-    store.commit(&[commit], Some(&checkpoint)).await?;
+    store.commit_decided(&commit, Some((&decision, Some(uid()))), Some(&checkpoint)).await?;
     store.close().await;
     Ok(change.alert)
 }

@@ -28,14 +28,15 @@ use super::setup::{self, SetupError};
 use super::shard::{Rows, Shard, ToShard, Wiring};
 use super::shelf::Shelf;
 use super::terms::{Standing, Terms};
+use super::upkeep::Upkeep;
 use crate::config::{self, Config, Mode};
 use crate::console;
 use crate::delivery::{Delivery, SinkOptions};
 use crate::event::{ChannelId, Keyer, Kind, Level, Timestamp};
 use crate::evidence::{Evidence, EvidenceOptions, IdentityKey};
 use crate::model::{Door, Escalation, Inference, InferenceOptions};
-use crate::store::Store;
 use crate::store::journal::{Journal, JournalOptions};
+use crate::store::{BALLAST, Ballast, Store, StoreError, Trouble};
 use crate::telemetry::{Clock, Component, Dropped, Health, Metrics, Status};
 
 /// Why the daemon cannot run.
@@ -45,6 +46,9 @@ pub enum DaemonError {
     Setup(#[from] SetupError),
     #[error(transparent)]
     Store(#[from] crate::store::StoreError),
+    /// The store does not work; in the words of who must mend it.
+    #[error("{0}")]
+    Broken(String),
     #[error(transparent)]
     Journal(#[from] crate::store::journal::JournalError),
     #[error(transparent)]
@@ -127,7 +131,7 @@ impl Daemon {
         };
         let dir = config.store.dir.clone();
         std::fs::create_dir_all(&dir).map_err(|e| io(&format!("{}", dir.display()), e))?;
-        let store = Store::open(&dir).await?;
+        let store = Store::open(&dir).await.map_err(|error| broken(error, &dir))?;
         let keyer =
             Keyer::new(config::credential_or_create("user-key", &dir)?.0.expose().as_bytes());
         let sealer = IdentityKey::new(
@@ -187,6 +191,15 @@ impl Daemon {
         let (live, _) = broadcast::channel(config.limits.stream_queue.max(16));
         let rows: Rows = Rows::default();
         let shard_count = 1;
+        let ballast = Arc::new(Ballast::new(&dir, BALLAST));
+        let upkeep = Upkeep {
+            store: store.clone(),
+            evidence: evidence.clone(),
+            ballast: ballast.clone(),
+            journal: journal.clone(),
+            metrics: metrics.clone(),
+            health: health.clone(),
+        };
         let (to_committer, committer_inbox) = mpsc::channel(1024);
         let (saved_tx, saved) = mpsc::channel(64);
         let durable = Arc::new(AtomicU64::new(0));
@@ -194,6 +207,7 @@ impl Daemon {
             store: store.clone(),
             evidence: evidence.clone(),
             journal: Some(journal.clone()),
+            ballast: ballast.clone(),
             delivery: delivery.clone(),
             live: live.clone(),
             metrics: metrics.clone(),
@@ -206,7 +220,7 @@ impl Daemon {
 
         // What the last run knew.
         let clock = Clock::machine();
-        let checkpoint = store.load_checkpoint().await?;
+        let checkpoint = store.load_checkpoint().await.map_err(|error| broken(error, &dir))?;
         let clocks: Vec<FeedClock> = config
             .feeds
             .iter()
@@ -221,8 +235,28 @@ impl Daemon {
         let oracle = Oracle::model(Escalation::open(&manifest).map_err(SetupError::from)?);
         let mut engine = Engine::new(terms.clone(), oracle);
         let mut resume = recall(&checkpoint, &config, &clock, &mut intake, &mut engine);
-        let asleep = checkpoint.asleep.into_iter().map(|known| known.channel).collect();
+        let mut asleep: hashbrown::HashSet<ChannelId> =
+            checkpoint.asleep.into_iter().map(|known| known.channel).collect();
         let (idle, in_memory) = (config.limits.idle.0, config.limits.channels);
+        // On a live clock what comes again after a crash is not what came before it: what was told stands.
+        if clocks.contains(&FeedClock::Live) {
+            let data = |engine: &Engine, channel: &ChannelId| {
+                let feed = engine.slot(channel).map_or(u16::MAX, |slot| slot.feed);
+                clocks.get(usize::from(feed)) == Some(&FeedClock::Data)
+            };
+            for change in store.since_checkpoint().await? {
+                let channel = &change.alert.channel;
+                if asleep.remove(channel)
+                    && let Some(bytes) = store.channel_state(channel).await?
+                    && let Ok(slot) = serde_json::from_slice(&bytes)
+                {
+                    engine.restore(channel.clone(), slot);
+                }
+                if !data(&engine, channel) && engine.adopt(&change) {
+                    tracing::info!(alert = %change.alert.id, revision = change.alert.revision, "found as told before a crash");
+                }
+            }
+        }
         let shelf = Shelf::new(store.clone(), asleep, durable, idle, in_memory);
         let (samples_tx, samples) = mpsc::channel(1024);
         let backlog = Arc::new(AtomicUsize::new(0));
@@ -362,6 +396,7 @@ impl Daemon {
         };
         control::serve(&mut servers, &dir, pages, hands, stop.clone())
             .map_err(|e| io("the control socket", e))?;
+        servers.spawn(upkeep.run(stop.clone()));
         let watched = (delivery.clone(), counts);
         housekeeping(&mut servers, store.clone(), evidence, metrics, rows, watched, stop.clone());
 
@@ -408,6 +443,14 @@ impl Daemon {
         self.delivery.stop(left()).await;
         self.store.close().await;
         tracing::info!("stopped");
+    }
+}
+
+/// A store that does not work, by what is to be mended where that is known.
+fn broken(error: StoreError, dir: &Path) -> DaemonError {
+    match error.trouble() {
+        Trouble::Other => DaemonError::Store(error),
+        _ => DaemonError::Broken(error.advice(dir)),
     }
 }
 

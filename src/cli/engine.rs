@@ -131,6 +131,17 @@ impl Engine {
         self.slots.insert(channel, Box::new(slot));
     }
 
+    /// Takes over what was stored of a channel's alert and its state does not know: see [`Book::adopt`].
+    pub fn adopt(&mut self, stored: &Change) -> bool {
+        let channel = &stored.alert.channel;
+        let mut slot = self.slots.remove(channel).unwrap_or_default();
+        let adopted = slot.book.adopt(stored);
+        slot.dirty |= adopted;
+        self.note_ticking(channel, &slot);
+        self.slots.insert(channel.clone(), slot);
+        adopted
+    }
+
     pub fn slot(&self, channel: &ChannelId) -> Option<&Slot> {
         self.slots.get(channel).map(|slot| &**slot)
     }

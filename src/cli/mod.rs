@@ -30,6 +30,7 @@ pub mod shard;
 pub mod shelf;
 mod sink;
 pub mod terms;
+mod upkeep;
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -10,6 +10,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
+use hashbrown::HashMap;
+use parking_lot::Mutex;
 use uuid::Uuid;
 
 use crate::alert::{EvidenceItem, EvidenceKind};
@@ -108,10 +110,18 @@ pub struct Kept {
     pub missing: Vec<Digest>,
 }
 
+/// Bytes that may be held while the disk cannot write.
+const HELD: usize = 64 << 20;
+
+/// Pieces that wait for a disk that can write.
+#[derive(Default)]
+struct Held(Mutex<HashMap<Digest, Bytes>>);
+
 /// Everything that is kept of what was said and shown. Shared by reference; every method may be called from any
 /// thread. [`Evidence::keep`] waits for the disk: not on the async runtime.
 pub struct Evidence {
     ring: Ring,
+    held: Held,
     recent: Recent,
     vault: Vault,
     options: EvidenceOptions,
@@ -123,7 +133,8 @@ impl Evidence {
         let dir = dir.join("evidence");
         let vault = Vault::open(&dir)?;
         let recent = Recent::open(&dir.join("recent"))?;
-        Ok(Self { ring: Ring::new(options.ring_bytes), recent, vault, options })
+        let ring = Ring::new(options.ring_bytes);
+        Ok(Self { ring, held: Held::default(), recent, vault, options })
     }
 
     pub fn options(&self) -> &EvidenceOptions {
@@ -173,7 +184,11 @@ impl Evidence {
         let mut kept = Kept::default();
         let mut batch = self.vault.batch();
         for piece in pieces {
-            let bytes = match self.vault.size(&piece.digest) {
+            // A file that is shorter than what is in memory was cut by the disk: it is written again.
+            let whole = |size: &u64| {
+                self.ring.get(&piece.digest).is_none_or(|bytes| bytes.len() as u64 == *size)
+            };
+            let bytes = match self.vault.size(&piece.digest).filter(whole) {
                 Some(size) => Some(size),
                 None => match self.fresh(&piece.digest) {
                     Some(bytes) => {
@@ -215,7 +230,40 @@ impl Evidence {
     }
 
     fn fresh(&self, digest: &Digest) -> Option<Bytes> {
-        self.ring.get(digest).or_else(|| self.recent.get(digest))
+        self.ring
+            .get(digest)
+            .or_else(|| self.held.0.lock().get(digest).cloned())
+            .or_else(|| self.recent.get(digest))
+    }
+
+    /// Holds pieces in memory, up to 64 MiB in all, until they are [released](Evidence::release): the disk cannot
+    /// write them now, and the ring forgets.
+    pub fn hold(&self, pieces: &[Piece]) {
+        let fresh = |piece: &Piece| Some((piece.digest, self.fresh(&piece.digest)?));
+        let fresh: Vec<(Digest, Bytes)> = pieces.iter().filter_map(fresh).collect();
+        let mut held = self.held.0.lock();
+        let mut bytes: usize = held.values().map(Bytes::len).sum();
+        for (digest, piece) in fresh {
+            if bytes + piece.len() <= HELD && held.insert(digest, piece.clone()).is_none() {
+                bytes += piece.len();
+            }
+        }
+    }
+
+    /// Pieces that were written, or are given up.
+    pub fn release(&self, pieces: &[Piece]) {
+        let mut held = self.held.0.lock();
+        pieces.iter().for_each(|piece| drop(held.remove(&piece.digest)));
+    }
+
+    /// Whether what comes from `watch` up is written to the packs no longer: the disk is full.
+    pub fn pause(&self, paused: bool) {
+        self.recent.pause(paused);
+    }
+
+    /// Gives up the oldest pack of the lowest level, which no alert cites. False if there is none.
+    pub fn free_least(&self) -> bool {
+        self.recent.free_least()
     }
 
     /// A channel went offline for good: its ring is dropped.

@@ -6,6 +6,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
@@ -74,6 +75,7 @@ struct Index {
 
 pub(super) struct Recent {
     index: Arc<Mutex<Index>>,
+    paused: AtomicBool,
     sender: Option<SyncSender<Message>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -88,11 +90,16 @@ impl Recent {
             .name("evidence".into())
             .spawn(move || write_packs(&dir, &shared, &receiver));
         let thread = at_path(Path::new("thread"), thread)?;
-        Ok(Self { index, sender: Some(sender), thread: Some(thread) })
+        let paused = AtomicBool::new(false);
+        Ok(Self { index, paused, sender: Some(sender), thread: Some(thread) })
     }
 
     pub(super) fn offer(&self, entry: Entry) {
         let Some(sender) = &self.sender else { return };
+        if self.paused.load(Ordering::Relaxed) {
+            self.index.lock().dropped += 1;
+            return;
+        }
         if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) =
             sender.try_send(Message::Entry(entry))
         {
@@ -138,6 +145,16 @@ impl Recent {
                 break;
             }
         }
+    }
+
+    /// Takes nothing more until told again: the disk has room for other things.
+    pub(super) fn pause(&self, paused: bool) {
+        self.paused.store(paused, Ordering::Relaxed);
+    }
+
+    /// Drops the oldest pack of the lowest level. False if there is none.
+    pub(super) fn free_least(&self) -> bool {
+        self.index.lock().remove_least()
     }
 
     pub(super) fn settle(&self) {

@@ -87,10 +87,11 @@ struct Written {
 const SYNCS: usize = 8;
 
 impl Batch<'_> {
-    /// Writes a piece beside its final name; nothing if it is there.
+    /// Writes a piece beside its final name; nothing if it is there in its full length.
     pub fn put(&mut self, digest: &Digest, bytes: &[u8]) -> Result<(), EvidenceError> {
         let path = self.vault.path(digest);
-        if path.exists() || self.written.iter().any(|written| written.path == path) {
+        let whole = fs::metadata(&path).is_ok_and(|meta| meta.len() == bytes.len() as u64);
+        if whole || self.written.iter().any(|written| written.path == path) {
             return Ok(());
         }
         let tmp = self.vault.dir.join("tmp").join(uuid::Uuid::new_v4().to_string());

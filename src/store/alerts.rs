@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{Checkpoint, Result, Store, Write, corrupt};
 use crate::alert::{Change, OutboxRow, State};
-use crate::event::{ChannelId, Level, Timestamp};
+use crate::event::{ChannelId, Decision, Level, Timestamp};
 use crate::evidence::{EvidenceRow, wall_clock};
 
 /// One revision with what must be durable together with it.
@@ -54,8 +54,28 @@ impl Store {
         self.commit(changes, None).await
     }
 
+    /// A change with the decision behind it and its row of the audit chain (`uid` is the caller's), and a checkpoint, in
+    /// one transaction. A revision that is there already adds no decision either.
+    pub async fn commit_decided(
+        &self,
+        commit: &Commit,
+        decision: Option<(&Decision, Option<u32>)>,
+        checkpoint: Option<&Checkpoint>,
+    ) -> Result<()> {
+        self.commit_all(std::slice::from_ref(commit), decision, checkpoint).await
+    }
+
     /// [`Store::commit_changes`] and [`Store::save_checkpoint`] in one transaction.
     pub async fn commit(&self, changes: &[Commit], checkpoint: Option<&Checkpoint>) -> Result<()> {
+        self.commit_all(changes, None, checkpoint).await
+    }
+
+    async fn commit_all(
+        &self,
+        changes: &[Commit],
+        decision: Option<(&Decision, Option<u32>)>,
+        checkpoint: Option<&Checkpoint>,
+    ) -> Result<()> {
         if changes.is_empty() && checkpoint.is_none() {
             return Ok(());
         }
@@ -67,6 +87,9 @@ impl Store {
         for commit in changes {
             if !write.put_revision(&commit.change, now).await? {
                 continue;
+            }
+            if let Some((decision, uid)) = decision {
+                write.append_decision(decision, uid).await?;
             }
             for row in &commit.outbox {
                 write.put_outbox(row, seq, now).await?;
@@ -156,6 +179,18 @@ impl Store {
             "SELECT body, received FROM alert_revisions WHERE alert = $1 ORDER BY revision",
         )
         .bind(id.to_string())
+        .fetch_all(&self.0.pool)
+        .await?;
+        rows.iter().map(|row| stored(row).map(|stored| stored.change)).collect()
+    }
+
+    /// Alerts of which something was committed since the last checkpoint, oldest first: what a crash made the saved states
+    /// forget.
+    pub async fn since_checkpoint(&self) -> Result<Vec<Change>> {
+        let rows = sqlx::query(
+            "SELECT body, received FROM alerts WHERE received >= \
+             COALESCE((SELECT CAST(value AS BIGINT) FROM meta WHERE name = 'saved'), 0) ORDER BY opened, id",
+        )
         .fetch_all(&self.0.pool)
         .await?;
         rows.iter().map(|row| stored(row).map(|stored| stored.change)).collect()

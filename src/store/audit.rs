@@ -5,7 +5,7 @@ use sha2::{Digest as _, Sha256};
 use sqlx::Row as _;
 use uuid::Uuid;
 
-use super::{Result, Store, corrupt};
+use super::{Result, Store, Write, corrupt};
 use crate::event::{Decision, Digest, Timestamp};
 
 /// What the first row holds in place of a hash.
@@ -59,30 +59,9 @@ impl Store {
         uid: Option<u32>,
     ) -> Result<AuditRow> {
         let mut write = self.write().await?;
-        let last = sqlx::query("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")
-            .fetch_optional(&mut *write.tx)
-            .await?;
-        let (seq, previous) = match last {
-            Some(row) => (row.try_get::<i64, _>("seq")? + 1, row.try_get("hash")?),
-            None => (1, NONE.to_owned()),
-        };
-        let body = serde_json::json!({
-            "seq": seq, "previous": previous, kind: what, "uid": uid,
-        });
-        let body = serde_json_canonicalizer::to_string(&body).map_err(corrupt)?;
-        let hash = hash_of(&body);
-        sqlx::query(
-            "INSERT INTO audit (seq, alert, previous, body, hash) VALUES ($1, $2, $3, $4, $5)",
-        )
-        .bind(seq)
-        .bind(alert.to_owned())
-        .bind(previous)
-        .bind(body.clone())
-        .bind(hash.clone())
-        .execute(&mut *write.tx)
-        .await?;
+        let row = write.append_audit(alert, kind, what, uid).await?;
         write.commit().await?;
-        Ok(AuditRow { seq: seq as u64, body, hash })
+        Ok(row)
     }
 
     /// Decisions on an alert, oldest first.
@@ -145,6 +124,49 @@ impl Store {
                 report.head = Some(hash);
             }
         }
+    }
+}
+
+impl Write<'_> {
+    /// A decision as a part of this transaction.
+    pub(super) async fn append_decision(
+        &mut self,
+        decision: &Decision,
+        uid: Option<u32>,
+    ) -> Result<AuditRow> {
+        self.append_audit(&decision.alert.to_string(), "decision", decision, uid).await
+    }
+
+    async fn append_audit(
+        &mut self,
+        alert: &str,
+        kind: &str,
+        what: &impl serde::Serialize,
+        uid: Option<u32>,
+    ) -> Result<AuditRow> {
+        let last = sqlx::query("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")
+            .fetch_optional(&mut *self.tx)
+            .await?;
+        let (seq, previous) = match last {
+            Some(row) => (row.try_get::<i64, _>("seq")? + 1, row.try_get("hash")?),
+            None => (1, NONE.to_owned()),
+        };
+        let body = serde_json::json!({
+            "seq": seq, "previous": previous, kind: what, "uid": uid,
+        });
+        let body = serde_json_canonicalizer::to_string(&body).map_err(corrupt)?;
+        let hash = hash_of(&body);
+        sqlx::query(
+            "INSERT INTO audit (seq, alert, previous, body, hash) VALUES ($1, $2, $3, $4, $5)",
+        )
+        .bind(seq)
+        .bind(alert.to_owned())
+        .bind(previous)
+        .bind(body.clone())
+        .bind(hash.clone())
+        .execute(&mut *self.tx)
+        .await?;
+        Ok(AuditRow { seq: seq as u64, body, hash })
     }
 }
 

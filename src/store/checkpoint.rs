@@ -5,6 +5,10 @@ use sqlx::Row as _;
 
 use super::{Result, Store, Write};
 use crate::event::{ChannelId, Setting};
+use crate::evidence::wall_clock;
+
+/// How long the states of a checkpoint may have been on their way to it, in milliseconds.
+const GATHERED_MS: i64 = 600_000;
 
 /// How far a feed was handled.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -168,6 +172,8 @@ impl Write<'_> {
         if let Some(donations) = &checkpoint.donations {
             self.put_meta("donations", donations).await?;
         }
+        // A little before: what was committed while the states were gathered may not be in them.
+        self.put_meta("saved", &wall_clock().plus_ms(-GATHERED_MS).0.to_string()).await?;
         if !checkpoint.config.is_empty() {
             self.put_meta("config", &checkpoint.config).await?;
         }

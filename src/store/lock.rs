@@ -6,6 +6,7 @@ use std::io::{Read, Seek, Write};
 use std::path::Path;
 
 use super::{Result, StoreError};
+use crate::evidence::wall_clock;
 
 /// Held as long as the value lives.
 #[derive(Debug)]
@@ -31,9 +32,10 @@ impl FolderLock {
                 let mut holder = String::new();
                 // A holder that cannot be read is still a holder.
                 let _ = file.read_to_string(&mut holder);
-                let holder = match holder.trim() {
-                    "" => "another process".to_owned(),
-                    pid => format!("process {pid}"),
+                let holder = match holder.trim().split_once(' ') {
+                    Some((pid, since)) => format!("process {pid} since {since}"),
+                    None if holder.trim().is_empty() => "another process".to_owned(),
+                    None => format!("process {}", holder.trim()),
                 };
                 return Err(StoreError::Locked { dir: dir.to_path_buf(), holder });
             }
@@ -41,7 +43,8 @@ impl FolderLock {
         }
         file.set_len(0).map_err(io)?;
         file.rewind().map_err(io)?;
-        writeln!(file, "{}", std::process::id()).map_err(io)?;
+        // Only told to whoever comes second: a full disk must not keep anyone from starting.
+        let _ = writeln!(file, "{} {}", std::process::id(), wall_clock());
         Ok(Self { _file: file })
     }
 }

@@ -4,6 +4,7 @@
 
 mod alerts;
 mod audit;
+mod ballast;
 mod checkpoint;
 mod evidence;
 pub mod journal;
@@ -11,22 +12,28 @@ mod lock;
 mod outbox;
 mod sinks;
 mod timeline;
+mod trouble;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::{Any, AnyPool, ConnectOptions as _, Executor as _, Transaction};
+use sqlx::pool::PoolConnection;
+use sqlx::{
+    Any, AnyConnection, AnyPool, ConnectOptions as _, Connection as _, Executor as _, Row as _,
+};
 
 pub use alerts::{AlertFilter, AlertPage, Commit, Stored};
 pub use audit::{AuditRow, ChainReport};
+pub use ballast::{BALLAST, Ballast};
 pub use checkpoint::{Asleep, ChannelState, Checkpoint, FeedMark};
 pub use evidence::{CitedPiece, Swept};
 pub use lock::FolderLock;
 pub use outbox::{OutboxItem, Urgent};
 pub use sinks::OutboxCounts;
 pub use timeline::Sample;
+pub use trouble::Trouble;
 
 use crate::telemetry::Faults;
 
@@ -52,6 +59,10 @@ pub enum StoreError {
 }
 
 type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+/// What holds for every connection. Two seconds of waiting for another program's lock, then it is told.
+const PRAGMAS: [&str; 3] =
+    ["PRAGMA busy_timeout = 2000", "PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL"];
 
 /// The store of one state folder; cheap to clone. The folder stays locked until the last clone is dropped.
 #[derive(Clone)]
@@ -82,22 +93,25 @@ impl Store {
         let open = |source| StoreError::Open { path: path.clone(), source };
         sqlx::any::install_default_drivers();
         let options: AnyConnectOptions = sqlite_url(&path)?.parse().map_err(open)?;
+        let options = options.disable_statement_logging();
+        // The pool would try a database that cannot be opened again and again; one connection tells what is wrong.
+        let mut first = AnyConnection::connect_with(&options).await.map_err(open)?;
+        for pragma in PRAGMAS {
+            first.execute(pragma).await.map_err(open)?;
+        }
+        first.close().await.map_err(open)?;
         let pool = AnyPoolOptions::new()
             .max_connections(4)
             .acquire_timeout(Duration::from_secs(30))
             .after_connect(|connection, _| {
                 Box::pin(async move {
-                    for pragma in [
-                        "PRAGMA busy_timeout = 10000",
-                        "PRAGMA journal_mode = WAL",
-                        "PRAGMA synchronous = FULL",
-                    ] {
+                    for pragma in PRAGMAS {
                         connection.execute(pragma).await?;
                     }
                     Ok(())
                 })
             })
-            .connect_with(options.disable_statement_logging())
+            .connect_with(options)
             .await
             .map_err(open)?;
         sqlx::migrate!("src/store/migrations")
@@ -123,6 +137,13 @@ impl Store {
         sqlx::query("SELECT 1").execute(&self.0.pool).await.is_ok()
     }
 
+    /// Reads the whole database and tells the first thing that is wrong with it. Takes as long as reading it takes.
+    pub async fn check(&self) -> Result<Option<String>> {
+        let row = sqlx::query("PRAGMA quick_check(1)").fetch_one(&self.0.pool).await?;
+        let said: String = row.try_get(0)?;
+        Ok((said != "ok").then_some(said))
+    }
+
     /// Closes all connections. What was committed stays; calls after it fail.
     pub async fn close(&self) {
         self.0.pool.close().await;
@@ -131,19 +152,33 @@ impl Store {
     /// A write transaction. Committed as a whole, or not at all if the value is dropped before.
     async fn write(&self) -> Result<Write<'_>> {
         let guard = self.0.writer.lock().await;
-        let tx = self.0.pool.begin_with("BEGIN IMMEDIATE").await?;
-        Ok(Write { tx, _guard: guard })
+        let mut write = Write { tx: self.0.pool.acquire().await?, done: false, _guard: guard };
+        write.tx.execute("BEGIN IMMEDIATE").await?;
+        Ok(write)
     }
 }
 
+/// A connection within a transaction. One that is not committed is closed, which undoes it: after some errors, of a full
+/// disk for one, SQLite has ended the transaction by itself, and what state the connection is in is hard to tell.
 struct Write<'a> {
-    tx: Transaction<'static, Any>,
+    tx: PoolConnection<Any>,
+    done: bool,
     _guard: tokio::sync::MutexGuard<'a, ()>,
 }
 
 impl Write<'_> {
-    async fn commit(self) -> Result<()> {
-        Ok(self.tx.commit().await?)
+    async fn commit(mut self) -> Result<()> {
+        self.tx.execute("COMMIT").await?;
+        self.done = true;
+        Ok(())
+    }
+}
+
+impl Drop for Write<'_> {
+    fn drop(&mut self) {
+        if !self.done {
+            self.tx.close_on_drop();
+        }
     }
 }
 

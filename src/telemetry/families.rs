@@ -29,6 +29,9 @@ const BATCH: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 /// Seconds to a sink; the target for text is 0.25.
 const LATENCY: &[f64] =
     &[0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 300.0];
+/// Seconds of a commit, whose goal is 20 ms at the 99th percentile.
+const COMMIT: &[f64] =
+    &[0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0];
 /// Seconds until a person decided: half a minute to a day.
 const REVIEW: &[f64] =
     &[30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 14_400.0, 43_200.0, 86_400.0];
@@ -43,7 +46,7 @@ const fn family(
 }
 
 /// Every family but `vigie_process_*`, which the process collector brings.
-pub const FAMILIES: [Family; 24] = [
+pub const FAMILIES: [Family; 29] = [
     family(
         "vigie_feed_events_total",
         Counter,
@@ -145,6 +148,31 @@ pub const FAMILIES: [Family; 24] = [
         Counter,
         &["rule", "mode"],
         "Times that a rule began to match, by mode.",
+    ),
+    family(
+        "vigie_store_commit_seconds",
+        Histogram(COMMIT),
+        &[],
+        "How long the commit of an alert took.",
+    ),
+    family(
+        "vigie_store_failures_total",
+        Counter,
+        &["reason"],
+        "Tries of the store that failed, by what is to be mended.",
+    ),
+    family("vigie_store_waiting", Gauge, &[], "Things that wait in memory for the store."),
+    family(
+        "vigie_alerts_unsaved_total",
+        Counter,
+        &[],
+        "Alerts sent before they were durable, because the store could not commit.",
+    ),
+    family(
+        "vigie_journal_entries_total",
+        Counter,
+        &["outcome"],
+        "Entries of the journal, written or lost.",
     ),
     family("vigie_model_info", Gauge, &["model", "version"], "1 for each model in use."),
     family("vigie_build_info", Gauge, &["version", "commit"], "1 for this build."),

@@ -19,6 +19,9 @@ use crate::event::{DecisionKind, Kind, Level, Timestamp};
 #[derive(Clone)]
 pub struct Metrics(Arc<Inner>);
 
+/// Of a family without labels.
+const NONE: &[&str] = &[];
+
 struct Inner {
     registry: Registry,
     feed_events: IntCounterVec,
@@ -43,6 +46,11 @@ struct Inner {
     delivery_attempts: IntCounterVec,
     config_reloads: IntCounterVec,
     rule_matches: IntCounterVec,
+    store_commit: HistogramVec,
+    store_failures: IntCounterVec,
+    store_waiting: IntGaugeVec,
+    alerts_unsaved: IntCounterVec,
+    journal_entries: IntCounterVec,
     model_info: IntGaugeVec,
     build_info: IntGaugeVec,
 }
@@ -128,6 +136,11 @@ impl Metrics {
             delivery_attempts: make.counter("vigie_delivery_attempts_total"),
             config_reloads: make.counter("vigie_config_reloads_total"),
             rule_matches: make.counter("vigie_rule_matches_total"),
+            store_commit: make.histogram("vigie_store_commit_seconds"),
+            store_failures: make.counter("vigie_store_failures_total"),
+            store_waiting: make.gauge("vigie_store_waiting"),
+            alerts_unsaved: make.counter("vigie_alerts_unsaved_total"),
+            journal_entries: make.counter("vigie_journal_entries_total"),
             model_info: make.gauge("vigie_model_info"),
             build_info: make.gauge("vigie_build_info"),
             registry: registry.clone(),
@@ -144,6 +157,15 @@ impl Metrics {
     /// Series whose labels are known beforehand start at 0, so that a rate over them is right from the first event.
     fn begin(&self) {
         let m = &self.0;
+        m.store_commit.with_label_values(NONE);
+        m.store_waiting.with_label_values(NONE);
+        m.alerts_unsaved.with_label_values(NONE);
+        for reason in ["full", "read_only", "locked", "damaged", "other"] {
+            m.store_failures.with_label_values(&[reason]);
+        }
+        for outcome in ["written", "lost"] {
+            m.journal_entries.with_label_values(&[outcome]);
+        }
         for level in Level::ALL {
             m.channels.with_label_values(&[level.name()]);
         }
@@ -347,6 +369,34 @@ impl Metrics {
     pub fn forget_rule(&self, rule: &str) {
         for mode in ["active", "shadow"] {
             let _ = self.0.rule_matches.remove_label_values(&[rule, mode]);
+        }
+    }
+
+    /// The commit of an alert took so long.
+    pub fn store_commit(&self, took: Duration) {
+        self.0.store_commit.with_label_values(NONE).observe(took.as_secs_f64());
+    }
+
+    /// The store could not commit, for one of its named reasons.
+    pub fn store_failed(&self, reason: &'static str) {
+        self.0.store_failures.with_label_values(&[reason]).inc();
+    }
+
+    /// Things that wait for the store.
+    pub fn set_store_waiting(&self, waiting: usize) {
+        self.0.store_waiting.with_label_values(NONE).set(waiting as i64);
+    }
+
+    /// An alert was sent before it was durable.
+    pub fn alert_unsaved(&self) {
+        self.0.alerts_unsaved.with_label_values(NONE).inc();
+    }
+
+    /// Entries of the journal so far.
+    pub fn set_journal(&self, written: u64, lost: u64) {
+        for (outcome, count) in [("written", written), ("lost", lost)] {
+            let counter = self.0.journal_entries.with_label_values(&[outcome]);
+            counter.inc_by(count.saturating_sub(counter.get()));
         }
     }
 

@@ -286,3 +286,61 @@ fn a_ring_forgets_nothing_that_another_item_still_holds() {
     assert!(ring.get(&same).is_none());
     assert!(Duration::from_secs(86_400) == EvidenceOptions::default().recent);
 }
+
+#[test]
+fn a_piece_that_the_disk_cut_short_is_written_again_while_its_bytes_are_known() {
+    let dir = tempfile::tempdir().unwrap();
+    let channel = ChannelId::new("k:1");
+    let why = Why::Cited { alert: Uuid::from_u128(1) };
+    let evidence = Evidence::open(dir.path(), EvidenceOptions::default()).unwrap();
+    let piece = offer(&evidence, Level::None, CHAT, b"words that were said");
+    let keep = |evidence: &Evidence| evidence.keep(&channel, Level::Danger, &[piece], why).unwrap();
+    let rows = keep(&evidence).rows;
+    let hex = piece.digest.hex();
+    let path = dir.path().join("evidence").join(&hex[..2]).join(&hex);
+    std::fs::write(&path, b"words").unwrap();
+    assert_eq!(keep(&evidence).rows, rows);
+    assert_eq!(std::fs::read(&path).unwrap(), b"words that were said");
+    // With nothing left of it in memory it is gone, and never handed out as whole.
+    drop(evidence);
+    std::fs::write(&path, b"words").unwrap();
+    let evidence = Evidence::open(dir.path(), EvidenceOptions::default()).unwrap();
+    assert_eq!(evidence.get(&piece.digest), None);
+}
+
+#[test]
+fn what_is_held_for_a_disk_that_cannot_write_outlasts_the_ring() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = EvidenceOptions { ring_bytes: 8_000, ..EvidenceOptions::default() };
+    let evidence = Evidence::open(dir.path(), options).unwrap();
+    let piece = offer(&evidence, Level::None, CHAT, b"held");
+    evidence.hold(&[piece]);
+    for n in 0..100u8 {
+        offer(&evidence, Level::None, CHAT, &[n; 500]);
+    }
+    assert_eq!(evidence.get(&piece.digest).as_deref(), Some(&b"held"[..]));
+    evidence.release(&[piece]);
+    assert_eq!(evidence.get(&piece.digest), None);
+}
+
+#[test]
+fn on_a_full_disk_the_lowest_level_is_given_up_first_and_no_more_is_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    let evidence =
+        Evidence::open(dir.path(), EvidenceOptions { ring_bytes: 0, ..EvidenceOptions::default() })
+            .unwrap();
+    let watch = offer(&evidence, Level::Watch, CHAT, b"watch");
+    let danger = offer(&evidence, Level::Danger, CHAT, b"danger");
+    evidence.settle();
+    evidence.pause(true);
+    let late = offer(&evidence, Level::Danger, CHAT, b"late");
+    let here = || [watch, danger, late].map(|piece| evidence.get(&piece.digest).is_some());
+    assert_eq!(here(), [true, true, false]);
+    assert!(evidence.free_least());
+    assert_eq!(here(), [false, true, false]);
+    assert!(evidence.free_least() && !evidence.free_least());
+    evidence.pause(false);
+    offer(&evidence, Level::Danger, CHAT, b"late");
+    evidence.settle();
+    assert_eq!(here(), [false, false, true]);
+}

@@ -12,7 +12,7 @@ use vigie::alert::{
 };
 use vigie::event::{
     ChannelId, Consumed, Decision, DecisionKind, Digest, FeedItem, Fuel, Keyer, Level, Setting,
-    Stamp, Tense, Timestamp, decode,
+    Stamp, Tense, Timestamp, Unscored, decode,
 };
 use vigie::evidence::EvidenceRow;
 use vigie::store::journal::{
@@ -76,7 +76,7 @@ fn row(sink: &str, change: &Change) -> OutboxRow {
     }
 }
 
-fn commit(change: Change) -> Commit {
+pub fn commit(change: Change) -> Commit {
     let evidence = EvidenceRow {
         digest: Digest::of(change.alert.summary.as_bytes()),
         alert: Some(change.alert.id),
@@ -90,11 +90,11 @@ fn commit(change: Change) -> Commit {
     Commit { outbox: vec![row("a", &change), row("b", &change)], evidence: vec![evidence], change }
 }
 
-fn opened(n: u32) -> Commit {
+pub fn opened(n: u32) -> Commit {
     commit(change(n, 1, Level::Danger, State::Open))
 }
 
-const LATER: Timestamp = Timestamp(i64::MAX / 2);
+pub const LATER: Timestamp = Timestamp(i64::MAX / 2);
 
 #[tokio::test]
 async fn a_commit_is_whole_and_repeating_it_changes_nothing() {
@@ -267,7 +267,7 @@ async fn a_checkpoint_moves_on_as_a_whole_and_comes_back_as_it_was() {
     assert!(store.alert(Uuid::from_u128(2)).await.unwrap().is_some());
 }
 
-fn decision(by: &str) -> Decision {
+pub fn decision(by: &str) -> Decision {
     Decision {
         alert: Uuid::from_u128(7),
         kind: DecisionKind::Acknowledge,
@@ -351,19 +351,24 @@ async fn a_timeline_holds_a_day_behind_the_newest_sample() {
     assert_eq!(all().await, [sample(1, 0.3), sample(24 * 60 + 1, 0.4)]);
 }
 
-fn chat(n: u32) -> Consumed {
+pub fn chat(n: u32) -> Consumed {
     let text = format!(
         r#"{{"type":"chat","id":"{n}","at":"2025-08-17T22:14:03.120Z","channel":"k:1","user":{{"id":"u"}},"text":"mot {n}"}}"#
     );
     let Ok(FeedItem::Event(event)) = decode(&text, &Keyer::replay()) else { panic!("{text}") };
     let mut scores = vigie::event::Scores::default();
     scores.set(0, vigie::event::Score::new(0.1 + n as f32 / 7.0 % 0.9).unwrap());
+    // Every fifth was shed: it has no scores, and says why.
+    let unscored = n.is_multiple_of(5).then_some(Unscored::Shed);
+    if unscored.is_some() {
+        scores = Default::default();
+    }
     let fuel = Fuel::Event {
         event: Arc::new(event),
         stamp: Stamp::default(),
         scores,
         plain: None,
-        unscored: None,
+        unscored,
         manner: None,
     };
     Consumed { channel: ChannelId::new("k:1"), at: AT, fuel }
@@ -373,7 +378,7 @@ fn lines(entries: &[Entry]) -> Vec<String> {
     entries.iter().map(|entry| serde_json::to_string(entry).unwrap()).collect()
 }
 
-fn read(dir: &Path) -> (Vec<Entry>, Vec<Note>) {
+pub fn read(dir: &Path) -> (Vec<Entry>, Vec<Note>) {
     let mut reader = Reader::open(&[dir.to_path_buf()]).unwrap();
     let entries = reader.by_ref().collect::<Result<_, _>>().unwrap();
     (entries, reader.notes().to_vec())

@@ -20,6 +20,10 @@ use crate::telemetry::Faults;
 
 /// Written lines reach the system at the latest after this.
 const FLUSH: Duration = Duration::from_millis(200);
+/// How long no segment is begun after one could not be.
+const BEGIN_AGAIN: Duration = Duration::from_secs(1);
+/// The same trouble is logged this often.
+const SAY_EVERY: Duration = Duration::from_secs(60);
 /// Segments that may be open at once: the newest, and the one before it for entries already on their way.
 const OPEN: usize = 2;
 /// Terms that a new segment tells: those that hold, and those before.
@@ -133,8 +137,16 @@ impl Journal {
         let terms: Arc<str> = options.terms.digest.as_str().into();
         let (sender, receiver) = sync_channel(options.queue.max(1));
         let told = VecDeque::from([options.terms.clone()]);
-        let mut writer =
-            Writer { dir, options, shared: shared.clone(), open: BTreeMap::new(), told };
+        let mut writer = Writer {
+            dir,
+            options,
+            shared: shared.clone(),
+            open: BTreeMap::new(),
+            floor: 0,
+            begin_at: Instant::now(),
+            said_at: None,
+            told,
+        };
         writer.begin_segment()?;
         let thread = std::thread::Builder::new()
             .name("journal".into())
@@ -268,6 +280,11 @@ struct Writer {
     options: JournalOptions,
     shared: Arc<Shared>,
     open: BTreeMap<u64, Segment>,
+    /// Entries of segments before this one are lost: it could not be written.
+    floor: u64,
+    /// When a segment is begun at the earliest, after one could not be.
+    begin_at: Instant,
+    said_at: Option<Instant>,
     /// The terms that hold and those before, which some shard may still judge by: each segment tells both.
     told: VecDeque<TermsTold>,
 }
@@ -290,21 +307,21 @@ impl Writer {
                 Ok(Message::Entry(segment, entry)) => {
                     self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
                     if let Err(error) = self.append(segment, &entry) {
-                        self.lose(&error);
+                        self.give_up(&error);
                     }
                     flush_at.get_or_insert_with(|| Instant::now() + FLUSH);
                 }
                 Ok(Message::Terms(told)) => {
                     self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
                     if let Err(error) = self.terms(told) {
-                        self.lose(&error);
+                        self.give_up(&error);
                     }
                 }
                 Ok(Message::Sync(done)) => {
                     self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
                     let synced = self.sync();
                     if let Err(error) = &synced {
-                        self.lose(error);
+                        self.give_up(error);
                     }
                     flush_at = None;
                     // The one who asked may have gone.
@@ -316,28 +333,48 @@ impl Writer {
             if flush_at.is_some_and(|at| at <= Instant::now()) {
                 flush_at = None;
                 if let Err(error) = self.flush() {
-                    self.lose(&error);
+                    self.give_up(&error);
                 }
             }
             let full = self.open.last_key_value().is_none_or(|(_, newest)| {
                 newest.bytes >= self.options.segment_bytes
                     || newest.begun.elapsed() >= self.options.segment_age
             });
-            if full && let Err(error) = self.begin_segment() {
-                tracing::warn!(%error, "no new journal segment; the old one goes on");
+            if full
+                && self.begin_at <= Instant::now()
+                && let Err(error) = self.begin_segment()
+            {
+                self.begin_at = Instant::now() + BEGIN_AGAIN;
+                tracing::warn!(%error, "no new journal segment can be begun");
             }
         }
         if let Err(error) = self.sync() {
-            self.lose(&error);
+            self.give_up(&error);
         }
     }
 
-    fn lose(&self, error: &std::io::Error) {
+    /// The open segments cannot be written: they end here, torn perhaps, and the next one begins with states. On a full
+    /// disk the oldest segment makes room for it.
+    fn give_up(&mut self, error: &std::io::Error) {
         self.shared.lost.fetch_add(1, Ordering::Relaxed);
-        tracing::error!(%error, "the journal cannot be written: free space in the state folder");
+        if self.said_at.is_none_or(|then| then.elapsed() >= SAY_EVERY) {
+            self.said_at = Some(Instant::now());
+            tracing::error!(%error, "the journal cannot be written: free space in the state folder");
+        }
+        self.open.clear();
+        self.floor = self.shared.segment.load(Ordering::Relaxed) + 1;
+        if error.kind() == std::io::ErrorKind::StorageFull {
+            let oldest = segments(&self.dir).ok().and_then(|all| all.into_iter().next());
+            // If it cannot be deleted either, there is nothing more to do here.
+            let _ = oldest.map(fs::remove_file);
+        }
     }
 
     fn append(&mut self, segment: u64, entry: &Entry) -> std::io::Result<()> {
+        if segment < self.floor {
+            self.shared.lost.fetch_add(1, Ordering::Relaxed);
+            return Ok(());
+        }
         // An entry so late that its segment is closed goes to the oldest open one: still in order of its channel.
         let target = self
             .open
@@ -412,7 +449,8 @@ impl Writer {
             && let Some((_, mut oldest)) = self.open.pop_first()
         {
             let path = oldest.path;
-            oldest.file.flush().map_err(|source| JournalError::Io { path, source })?;
+            let written = oldest.file.flush().and_then(|()| oldest.file.get_ref().sync_data());
+            written.map_err(|source| JournalError::Io { path, source })?;
         }
         self.delete_old()
     }
