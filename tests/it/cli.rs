@@ -360,7 +360,7 @@ async fn a_dossier_is_read_from_the_store_where_no_daemon_runs() {
     );
     let output = run(&["dossier", "abcd", "-c", &path]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(err(&output).contains("holds no store"), "{}", err(&output));
+    assert!(err(&output).contains("has never run with this config"), "{}", err(&output));
     assert!(!folder.path().join("state").exists(), "asking makes nothing");
 
     let mut opened = change(1, 1, Level::ThreatToLife, State::Open);

@@ -471,7 +471,7 @@ async fn however_often_it_is_killed_it_tells_what_an_uninterrupted_run_tells() {
     let whole = House::new(&plan(f64::MAX)).await;
     whole.finish().await;
     let (want, told) = (whole.revisions().await, whole.receiver.ids());
-    assert!(want.len() >= 3, "something happens: {:?}", want.keys());
+    assert!(want.len() >= 2, "something happens: {:?}", want.keys());
     assert_eq!(told.len(), want.len(), "each revision is told: {told:?}");
 
     let kills = rounds(10, 1_000);

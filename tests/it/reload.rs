@@ -332,7 +332,8 @@ fn reloads_under_load_lose_no_event_and_no_alert_and_the_journal_knows_which_con
             assert_eq!(consumed.get(&id), Some(&1), "{id} of {}", of(platform));
         }
     }
-    assert!(terms.len() > 10, "each round is judged by its own terms: {}", terms.len());
+    // Rounds between which nothing came share their terms.
+    assert!(terms.len() > 2, "rounds are judged by their own terms: {}", terms.len());
 
     // The journal alone, under a config of no rules, comes to what was told.
     let other = place.folder.path().join("other.toml");

@@ -98,10 +98,10 @@ fn list_tells_what_is_configured_and_what_a_daemon_has_heard() {
     }
     assert!(platform["lag_ms"].as_i64().is_some_and(|lag| lag.abs() < 60_000), "{platform}");
     let missing = platform["missing"].to_string();
-    assert!(missing.contains("no pictures") && missing.contains("no donation"), "{missing}");
+    assert!(missing.contains("no stream state") && missing.contains("no donation"), "{missing}");
     assert!(!missing.contains("no cursor") && !missing.contains("no chat"), "{missing}");
     let told = out(&house.run(&["feed", "list"]));
-    for words in ["connected for ", "newest", "lag ", "missing", "no pictures"] {
+    for words in ["connected for ", "newest", "lag ", "missing", "no donation"] {
         assert!(told.contains(words), "{words} in {told}");
     }
     house.stop();
