@@ -1,0 +1,110 @@
+//! What a shard does so that nothing it knows is lost or in the way: checkpoints of its channels, channels that go to
+//! sleep in the store, and those that come back.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::{Barrier, Item, Shard, Snapshot};
+use crate::cli::commit::ToCommitter;
+use crate::event::{ChannelId, Timestamp};
+
+/// Channels are put to sleep at most this often, unless there are too many.
+const SLEEP_EVERY: Duration = Duration::from_secs(60);
+
+impl Shard {
+    /// Takes a checkpoint, unless the last one still waits for a score: the next comes in seconds.
+    pub(super) fn barrier(&mut self, barrier: Arc<Barrier>) {
+        if self.snapshot.is_some() {
+            return;
+        }
+        self.put_to_sleep();
+        let waiting: Vec<ChannelId> = self.queues.keys().cloned().collect();
+        self.snapshots += 1;
+        self.snapshot = Some(Snapshot {
+            barrier,
+            number: self.snapshots,
+            outstanding: waiting.len(),
+            channels: Vec::new(),
+        });
+        for channel in self.engine.take_dirty() {
+            // Those that wait follow at their place in the queue.
+            if !self.queues.contains_key(&channel) {
+                self.snapshot_one(&channel, false);
+            }
+        }
+        for channel in waiting {
+            self.enqueue(channel, 0, Item::Barrier, Timestamp(0), 0);
+        }
+        self.finish_snapshot();
+    }
+
+    pub(super) fn snapshot_one(&mut self, channel: &ChannelId, counted: bool) {
+        let Some(snapshot) = &mut self.snapshot else { return };
+        if counted {
+            snapshot.outstanding = snapshot.outstanding.saturating_sub(1);
+        }
+        self.engine.clean(channel);
+        let slot = self.engine.slot_mut(channel);
+        match slot.saved(channel) {
+            Ok(state) => {
+                slot.saved_in = snapshot.number;
+                snapshot.channels.push(state);
+            }
+            Err(error) => tracing::error!(%error, "the state of a channel cannot be written"),
+        }
+        self.finish_snapshot();
+    }
+
+    /// A channel that sleeps comes back before anything happens to it.
+    pub(super) fn wake(&mut self, channel: &ChannelId) {
+        if self.engine.slot(channel).is_none()
+            && let Some(mut slot) = self.wiring.shelf.wake(channel)
+        {
+            let place =
+                self.wiring.standing.feeds.iter().position(|name| **name == *slot.feed_name);
+            slot.feed = place.map_or(u16::MAX, |place| place as u16);
+            self.engine.restore(channel.clone(), slot);
+        }
+    }
+
+    /// Once a minute, or when there are too many: channels that time alone cannot change and whose state is durable
+    /// leave memory if nothing came for long, and beyond the bound those silent longest.
+    fn put_to_sleep(&mut self) {
+        let shelf = &self.wiring.shelf;
+        let beyond = self.engine.count().saturating_sub(shelf.most);
+        if beyond == 0 && self.slept.elapsed() < SLEEP_EVERY {
+            return;
+        }
+        self.slept = Instant::now();
+        let ran = self.wiring.clock.ran();
+        let silent = |id: &ChannelId| {
+            self.touched.get(id).map_or(Duration::MAX, |touch| ran.saturating_sub(touch.ran))
+        };
+        let mut able: Vec<(Duration, ChannelId)> = self
+            .engine
+            .slots()
+            .filter(|(_, slot)| slot.is_clean() && !slot.is_awake())
+            .filter(|(id, slot)| shelf.is_durable(slot.saved_in) && !self.queues.contains_key(*id))
+            .map(|(id, _)| (silent(id), id.clone()))
+            .collect();
+        able.sort_unstable_by(|a, b| b.cmp(a));
+        let idle = able.partition_point(|(silent, _)| *silent >= shelf.idle);
+        able.truncate(idle.max(beyond));
+        let mut rows = self.wiring.rows.write();
+        for (_, channel) in able {
+            self.engine.forget(&channel);
+            self.touched.remove(&channel);
+            self.rows_at.remove(&channel);
+            self.acts.remove(&channel);
+            rows.remove(&channel);
+            self.wiring.shelf.put(channel);
+        }
+    }
+
+    fn finish_snapshot(&mut self) {
+        if let Some(snapshot) = self.snapshot.take_if(|snapshot| snapshot.outstanding == 0) {
+            let Snapshot { barrier, number, channels, .. } = snapshot;
+            self.commit(ToCommitter::Part { barrier, number, channels });
+        }
+    }
+}
