@@ -35,7 +35,8 @@ pub enum ToCommitter {
         request: Digest,
     },
     Samples(Vec<Sample>),
-    Identities(Vec<(UserKey, Vec<u8>)>),
+    /// People's sealed names, each until then.
+    Identities(Vec<(UserKey, Vec<u8>, Timestamp)>),
     Part {
         barrier: Arc<Barrier>,
         channels: Vec<(ChannelId, Vec<u8>)>,

@@ -5,6 +5,7 @@ use sqlx::Row as _;
 
 use super::{Result, Store, Write};
 use crate::event::ChannelId;
+use crate::evidence::wall_clock;
 
 /// How far a feed was handled.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -87,13 +88,15 @@ impl Store {
 
 impl Write<'_> {
     pub(super) async fn put_checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<()> {
+        let now = wall_clock();
         for (channel, state) in &checkpoint.channels {
             sqlx::query(
-                "INSERT INTO channel_state (channel, state) VALUES ($1, $2) \
-                 ON CONFLICT (channel) DO UPDATE SET state = excluded.state",
+                "INSERT INTO channel_state (channel, state, saved) VALUES ($1, $2, $3) \
+                 ON CONFLICT (channel) DO UPDATE SET state = excluded.state, saved = excluded.saved",
             )
             .bind(channel.as_str().to_owned())
             .bind(state.clone())
+            .bind(now.0)
             .execute(&mut *self.tx)
             .await?;
         }
