@@ -32,6 +32,8 @@ mod long;
 mod models;
 #[path = "it/monitoring.rs"]
 mod monitoring;
+#[path = "it/ops.rs"]
+mod ops;
 #[path = "it/peers.rs"]
 mod peers;
 #[path = "it/reload.rs"]

@@ -94,6 +94,23 @@ pub enum Verb {
         #[command(flatten)]
         config: ConfigArg,
     },
+    /// Save a live feed as a recording.
+    Record(RecordArgs),
+    /// Hold the house against what is known: scenarios that must be seen or stay silent.
+    Eval {
+        #[command(subcommand)]
+        what: EvalWhat,
+    },
+    /// The chain of decisions and accesses, and the evidence.
+    Audit {
+        #[command(subcommand)]
+        what: AuditWhat,
+    },
+    /// Feeds: where events come from.
+    Feed {
+        #[command(subcommand)]
+        what: FeedWhat,
+    },
     /// Sinks: who is told of alerts.
     Sink {
         #[command(subcommand)]
@@ -163,7 +180,8 @@ pub enum ScoreWhat {
     #[command(
         after_help = "A picture is a look of its own, in a folder too; of a video, every eight pictures are one look.\n\
                       Out, a line each: {\"path\", \"at\", \"scores\", \"motion\", \"model\"}; `at` is the second at which the look begins.\n\
-                      With --clip: {\"path\", \"at\": {label: second of its highest look}, \"scores\", \"motion\", \"looks\", \"model\"}.\n\
+                      With --clip: {\"path\", \"at\", \"scores\", \"motion\", \"looks\", \"model\"}: for each label its highest look; `at` is of the \
+                      look with the highest score of any label but `camera`.\n\
                       ffmpeg is $VIGIE_FFMPEG, else the PATH's, else the one of the checkout's .cache/venv.\n\n\
                       Examples:\n  vigie score frames clip.mp4 --clip\n  vigie score frames stills/ one.jpg"
     )]
@@ -246,6 +264,123 @@ pub enum SchemaOf {
     Alert,
     /// Not a schema: each signal with unit, range, kind (harm or context) and meaning.
     Signals,
+}
+
+#[derive(Args)]
+#[command(
+    after_help = "A connection of its own, with the config's credentials; a daemon that runs is not disturbed. Ctrl-C ends the file \
+                  well. Repeats are left out, gaps kept, fields that Vigie does not know dropped. The file holds people's ids, names \
+                  and words: only its owner may read it.\n\n\
+                  Examples:\n  vigie record --feed platform -o evening.jsonl.zst\n  \
+                  vigie record --feed platform -o minute.jsonl --seconds 60 && vigie replay minute.jsonl"
+)]
+pub struct RecordArgs {
+    /// The feed's name in the config.
+    #[arg(long, value_name = "NAME")]
+    pub feed: String,
+    /// The recording; compressed if its name ends in .zst.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// End after so many seconds.
+    #[arg(long, value_name = "N")]
+    pub seconds: Option<u64>,
+    /// End after so many events.
+    #[arg(long, value_name = "N")]
+    pub events: Option<u64>,
+    /// Replace a file that is there.
+    #[arg(long)]
+    pub force: bool,
+    #[command(flatten)]
+    pub config: ConfigArg,
+}
+
+#[derive(Subcommand)]
+pub enum EvalWhat {
+    /// Replay recordings and hold each channel against what is expected of it.
+    Scenarios(EvalScenariosArgs),
+}
+
+#[derive(Args)]
+#[command(
+    after_help = "PATH is a scenarios.toml, or a folder that holds one beside its recordings; docs/scenarios.md has its keys. Exit \
+                  status 1 if an expectation is broken.\n\n\
+                  Examples:\n  vigie eval scenarios examples/scenarios\n  \
+                  vigie eval scenarios ours --json | jq '.false_alerts_per_hour'"
+)]
+pub struct EvalScenariosArgs {
+    /// The plan, or its folder.
+    pub path: PathBuf,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+    /// Inference threads; the outcome does not depend on it. Default: the config's.
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    #[command(flatten)]
+    pub config: ConfigArg,
+}
+
+#[derive(Subcommand)]
+pub enum AuditWhat {
+    /// Check every link of the chain and the bytes of all evidence that is kept.
+    Verify(AuditArgs),
+}
+
+#[derive(Args)]
+#[command(
+    after_help = "Names the first row that does not hold, and each piece of evidence that is not what its digest says; exit status 1 \
+                  then. A chain cannot tell that its end was cut off: keep the head that is printed elsewhere, and give it the next \
+                  time.\n\n\
+                  Examples:\n  vigie audit verify\n  vigie audit verify --head sha256:9f2c… --json"
+)]
+pub struct AuditArgs {
+    /// Hash of a row that must stand in the chain: the head of an earlier run.
+    #[arg(long, value_name = "HASH")]
+    pub head: Option<String>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub config: ConfigArg,
+}
+
+#[derive(Subcommand)]
+pub enum FeedWhat {
+    /// What is connected, since when, the newest event, what is missing; without a daemon: what is configured.
+    List(FeedListArgs),
+    /// Connect, show the first events in words, say what is missing.
+    Test(FeedTestArgs),
+}
+
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  vigie feed list\n  vigie feed list --json | jq '.feeds[] | select(.state != \"connected\")'"
+)]
+pub struct FeedListArgs {
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub config: ConfigArg,
+}
+
+#[derive(Args)]
+#[command(
+    after_help = "A connection of its own, with the config's credentials; a daemon that runs is not disturbed, nothing is stored. \
+                  Ctrl-C ends it sooner. Exit status 1 if it did not connect or brought no event.\n\n\
+                  Examples:\n  vigie feed test platform\n  vigie feed test platform --seconds 300 -c my.toml"
+)]
+pub struct FeedTestArgs {
+    /// The feed's name in the config.
+    pub name: String,
+    /// End after so many seconds.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub seconds: u64,
+    /// End after so many events.
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub events: u64,
+    #[command(flatten)]
+    pub config: ConfigArg,
 }
 
 #[derive(Subcommand)]

@@ -3,6 +3,7 @@
 //! checkpoints behind what came before them. It retries until the store is back; nothing is dropped.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -15,7 +16,7 @@ use crate::delivery::Delivery;
 use crate::event::{ChannelId, Decision, Digest, Level, Timestamp, UserKey};
 use crate::evidence::{Evidence, EvidenceRow, Piece, Why};
 use crate::store::journal::Journal;
-use crate::store::{Checkpoint, Commit, Sample, Store};
+use crate::store::{ChannelState, Checkpoint, Commit, Sample, Store};
 use crate::telemetry::{Component, Health, Metrics, Status};
 
 /// Longest wait between two tries of a store that cannot commit.
@@ -39,7 +40,9 @@ pub enum ToCommitter {
     Identities(Vec<(UserKey, Vec<u8>, Timestamp)>),
     Part {
         barrier: Arc<Barrier>,
-        channels: Vec<(ChannelId, Vec<u8>)>,
+        /// Number of the checkpoint, from 1.
+        number: u64,
+        channels: Vec<ChannelState>,
     },
 }
 
@@ -54,13 +57,15 @@ pub struct Committer {
     pub health: Health,
     /// Told when a checkpoint is durable: feed and its cursor.
     pub saved: mpsc::Sender<(u16, Box<str>)>,
+    /// Number of the last checkpoint that is durable.
+    pub durable: Arc<AtomicU64>,
     pub shards: usize,
 }
 
 impl Committer {
     /// Runs until all senders are gone.
     pub async fn run(self, mut inbox: mpsc::Receiver<ToCommitter>) {
-        let mut parts: Vec<(ChannelId, Vec<u8>)> = Vec::new();
+        let mut parts: Vec<ChannelState> = Vec::new();
         let mut arrived = 0;
         self.count_open().await;
         while let Some(message) = inbox.recv().await {
@@ -80,11 +85,12 @@ impl Committer {
                 ToCommitter::Identities(sealed) => {
                     self.until_done("identities", || self.store.put_identities(&sealed)).await;
                 }
-                ToCommitter::Part { barrier, channels } => {
+                ToCommitter::Part { barrier, number, channels } => {
                     parts.extend(channels);
                     arrived += 1;
                     if arrived == self.shards {
                         self.checkpoint(&barrier, std::mem::take(&mut parts)).await;
+                        self.durable.store(number, Ordering::Release);
                         arrived = 0;
                     }
                 }
@@ -174,7 +180,7 @@ impl Committer {
         }
     }
 
-    async fn checkpoint(&self, barrier: &Barrier, channels: Vec<(ChannelId, Vec<u8>)>) {
+    async fn checkpoint(&self, barrier: &Barrier, channels: Vec<ChannelState>) {
         self.until_done("checkpoint", || async { self.store.step("checkpoint.taken") }).await;
         if let Some(journal) = self.journal.clone() {
             // Joined before the commit: the journal must not be behind a checkpoint.
@@ -182,6 +188,7 @@ impl Committer {
         }
         let checkpoint = Checkpoint {
             channels,
+            asleep: Vec::new(),
             removed: Vec::new(),
             feeds: barrier.feeds.iter().map(|(_, mark)| mark.clone()).collect(),
             donations: barrier.donations.clone(),

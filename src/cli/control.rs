@@ -21,15 +21,19 @@ use uuid::Uuid;
 
 use super::draft::draft;
 use super::engine::{Engine, Oracle};
+use super::observe::FeedCounts;
 use super::reload::Current;
 use super::setup::{self, clock};
 use super::shard::ToShard;
 use super::terms::Terms;
+use super::{audit, feed};
 use crate::alert::dossier::Style;
 use crate::alert::{Alert, Change, Dossier};
 use crate::config::Config;
 use crate::event::{Consumed, Decision, DecisionKind, Fuel};
-use crate::store::{AlertFilter, Checkpoint, Commit, Store};
+use crate::evidence::Evidence;
+use crate::store::{Checkpoint, Commit, Store};
+use crate::telemetry::Health;
 
 /// Name of the socket in the state folder.
 pub const SOCKET: &str = "vigie.sock";
@@ -53,11 +57,15 @@ pub struct Act {
     pub why: String,
 }
 
+/// What the socket's handlers have.
 #[derive(Clone)]
-struct Hands {
-    config: Current,
-    store: Store,
-    shard: mpsc::Sender<ToShard>,
+pub struct Hands {
+    pub config: Current,
+    pub store: Store,
+    pub shard: mpsc::Sender<ToShard>,
+    pub evidence: Arc<Evidence>,
+    pub health: Health,
+    pub feeds: Arc<FeedCounts>,
 }
 
 /// Which draft: `lang` is `fr` or `en`, `format` `json` or `html`.
@@ -72,9 +80,7 @@ pub fn serve(
     servers: &mut tokio::task::JoinSet<()>,
     dir: &Path,
     pages: Router,
-    config: Current,
-    store: Store,
-    shard: mpsc::Sender<ToShard>,
+    hands: Hands,
     stop: CancellationToken,
 ) -> io::Result<()> {
     let path = dir.join(SOCKET);
@@ -86,7 +92,9 @@ pub fn serve(
         .route("/api/v1/alerts/{id}/acknowledge", post(acknowledge))
         .route("/api/v1/alerts/{id}/close", post(close))
         .route("/dossier/{id}", get(dossier))
-        .with_state(Hands { config, store, shard });
+        .route("/feeds", get(feeds))
+        .route("/audit", get(audit))
+        .with_state(hands);
     // The pages answer everything else; their own POST routes are refusals and are not reached for these two.
     let router = acts.fallback_service(pages);
     servers.spawn(async move {
@@ -129,6 +137,18 @@ async fn dossier(
             written(&draft, &wanted.format).into_response()
         }
         Err(error) => problem(&error),
+    }
+}
+
+async fn feeds(State(hands): State<Hands>) -> Response {
+    Json(feed::standings(&hands.config.get(), &hands.feeds, &hands.health)).into_response()
+}
+
+async fn audit(State(hands): State<Hands>, Query(wanted): Query<audit::Wanted>) -> Response {
+    let pieces = audit::Pieces::Daemon(hands.evidence);
+    match audit::examine(&hands.store, &pieces, &wanted).await {
+        Ok(report) => Json(report).into_response(),
+        Err(error) => problem(&error.into()),
     }
 }
 
@@ -189,21 +209,40 @@ impl Hands {
     }
 }
 
+fn no_store(dir: &Path, there: bool) -> String {
+    let what = if there { "holds no store" } else { "does not exist" };
+    format!(
+        "the state folder {} {what}, and no daemon answers there: `vigie run` has never run with this config. \
+         Is it the right one (-c FILE, or VIGIE_CONFIG), and its [store] dir?",
+        dir.display()
+    )
+}
+
 /// Why an act changed nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum ActError {
-    #[error("there is no alert {0}; `vigie` shows ids on the page and in every message")]
+    #[error("there is no alert {0}; ids stand on the page and in every message")]
     Unknown(String),
-    #[error("several alerts begin with {0}; give more of the id")]
-    Ambiguous(String),
+    #[error("{0} is too short for an alert's id; give at least {SHORTEST} characters of it")]
+    Short(String),
+    #[error("several alerts begin with {id}; give more of the id:{candidates}")]
+    Ambiguous { id: String, candidates: String },
     #[error("nothing to do: the alert is {0} already, or a newer one stands in its place")]
     Nothing(&'static str),
     #[error("--by and --why must not be empty: who decides, and why, is kept")]
     Empty,
     #[error("the daemon is going down")]
     Down,
-    #[error("the daemon answered {0}")]
+    /// The daemon's own words.
+    #[error("{0}")]
     Answer(String),
+    #[error("{}", no_store(dir, *there))]
+    NoStore { dir: PathBuf, there: bool },
+    #[error(
+        "{}: {source}; the state folder belongs to the user that runs vigie: run this as that user, or with sudo",
+        path.display()
+    )]
+    Denied { path: PathBuf, source: io::Error },
     #[error(transparent)]
     Store(#[from] crate::store::StoreError),
     #[error(transparent)]
@@ -220,24 +259,66 @@ fn decision(change: &Change, kind: DecisionKind, act: &Act) -> Result<Decision, 
     Ok(Decision { alert: change.alert.id, kind, by, why, at: clock() })
 }
 
-/// Finds an alert by its id or an unambiguous beginning of it.
+/// Fewest characters of an id that are looked for.
+const SHORTEST: usize = 4;
+/// Candidates that an ambiguous beginning names.
+const CANDIDATES: usize = 5;
+
+/// Finds an alert by its id or an unambiguous beginning of it, among all that are stored.
 pub async fn find(store: &Store, id: &str) -> Result<Change, ActError> {
-    if let Ok(id) = id.parse::<Uuid>() {
+    let asked = id.to_ascii_lowercase();
+    if let Ok(id) = asked.parse::<Uuid>() {
         let stored = store.alert(id).await?;
         return stored.map(|stored| stored.change).ok_or_else(|| ActError::Unknown(id.to_string()));
     }
-    let unknown = || ActError::Unknown(id.to_owned());
-    if id.len() < 4 {
-        return Err(unknown());
+    if asked.len() < SHORTEST {
+        return Err(ActError::Short(id.to_owned()));
     }
-    let page = store.alerts(&AlertFilter { limit: 500, ..AlertFilter::default() }).await?;
-    let mut found =
-        page.items.into_iter().filter(|stored| stored.change.alert.id.to_string().starts_with(id));
-    let first = found.next().ok_or_else(unknown)?;
-    if found.next().is_some() {
-        return Err(ActError::Ambiguous(id.to_owned()));
+    let mut found = store.alerts_beginning(&asked, CANDIDATES + 1).await?;
+    match found.len() {
+        0 => Err(ActError::Unknown(id.to_owned())),
+        1 => Ok(found.swap_remove(0).change),
+        many => {
+            let mut candidates = String::new();
+            for stored in found.iter().take(CANDIDATES) {
+                let alert = &stored.change.alert;
+                candidates.push_str(&format!(
+                    "\n  {}  {:<14} {}  {}",
+                    alert.id,
+                    alert.level.name(),
+                    alert.opened_at,
+                    alert.channel
+                ));
+            }
+            if many > CANDIDATES {
+                candidates.push_str("\n  …");
+            }
+            Err(ActError::Ambiguous { id: id.to_owned(), candidates })
+        }
     }
-    Ok(first.change)
+}
+
+/// The daemon's socket; `None` where no daemon listens on it.
+pub async fn connect(config: &Config) -> Result<Option<UnixStream>, ActError> {
+    let path = config.store.dir.join(SOCKET);
+    match UnixStream::connect(&path).await {
+        Ok(stream) => Ok(Some(stream)),
+        Err(source) if source.kind() == io::ErrorKind::PermissionDenied => {
+            Err(ActError::Denied { path, source })
+        }
+        Err(_) => Ok(None),
+    }
+}
+
+/// The store of the state folder, for a command that finds no daemon. It must be there: one made here would only hide
+/// a wrong path.
+pub async fn open_store(config: &Config) -> Result<Store, ActError> {
+    let dir = &config.store.dir;
+    match dir.join("vigie.db").try_exists() {
+        Ok(true) => Ok(Store::open(dir).await?),
+        Ok(false) => Err(ActError::NoStore { dir: dir.clone(), there: dir.is_dir() }),
+        Err(source) => Err(ActError::Denied { path: dir.clone(), source }),
+    }
 }
 
 /// `vigie ack|close`: through the daemon's socket if one runs, else on the store itself.
@@ -247,10 +328,9 @@ pub async fn act(
     kind: DecisionKind,
     act: &Act,
 ) -> Result<Alert, ActError> {
-    let socket = config.store.dir.join(SOCKET);
-    match UnixStream::connect(&socket).await {
-        Ok(stream) => by_socket(stream, id, kind, act).await,
-        Err(_) => by_store(config, id, kind, act).await,
+    match connect(config).await? {
+        Some(stream) => by_socket(stream, id, kind, act).await,
+        None => by_store(config, id, kind, act).await,
     }
 }
 
@@ -269,7 +349,8 @@ async fn by_socket(
     let (status, bytes) =
         request(stream, "POST", &format!("/api/v1/alerts/{id}/{verb}"), body).await?;
     if status == 200 {
-        return serde_json::from_slice(&bytes).map_err(|e| ActError::Answer(e.to_string()));
+        let wrong = |e| ActError::Answer(format!("the daemon's answer cannot be read: {e}"));
+        return serde_json::from_slice(&bytes).map_err(wrong);
     }
     Err(ActError::Answer(detail(status, &bytes)))
 }
@@ -277,7 +358,9 @@ async fn by_socket(
 /// What a problem document says; the status alone if it is none.
 pub fn detail(status: u16, body: &[u8]) -> String {
     let problem: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
-    problem["detail"].as_str().map_or_else(|| format!("status {status}"), str::to_owned)
+    problem["detail"]
+        .as_str()
+        .map_or_else(|| format!("the daemon answered {status}"), str::to_owned)
 }
 
 /// One HTTP request over the socket: status and body.
@@ -310,7 +393,7 @@ async fn by_store(
     kind: DecisionKind,
     act: &Act,
 ) -> Result<Alert, ActError> {
-    let store = Store::open(&config.store.dir).await?;
+    let store = open_store(config).await?;
     let known = find(&store, id).await?;
     let channel = known.alert.channel.clone();
     let decision = decision(&known, kind, act)?;
@@ -318,8 +401,8 @@ async fn by_store(
     let terms = Terms::of(config, &manifest).map_err(setup::SetupError::from)?;
     let mut engine = Engine::new(Arc::new(terms), Oracle::None);
     let checkpoint = store.load_checkpoint().await?;
-    let state = checkpoint.channels.iter().find(|(id, _)| *id == channel);
-    if let Some(slot) = state.and_then(|(_, bytes)| serde_json::from_slice(bytes).ok()) {
+    let state = store.channel_state(&channel).await?;
+    if let Some(slot) = state.and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
         engine.restore(channel.clone(), slot);
     }
     let at = engine.slot(&channel).map_or(decision.at, |slot| slot.channel.now);
@@ -329,10 +412,10 @@ async fn by_store(
         return Err(ActError::Nothing(known.alert.state.name()));
     };
     store.append_decision(&decision, Some(uid())).await?;
-    let slot =
-        engine.slot(&channel).and_then(|slot| serde_json::to_vec(slot).ok()).unwrap_or_default();
+    let saved = engine.slot(&channel).and_then(|slot| slot.saved(&channel).ok());
     let checkpoint = Checkpoint {
-        channels: vec![(channel, slot)],
+        channels: saved.into_iter().collect(),
+        asleep: Vec::new(),
         removed: Vec::new(),
         feeds: checkpoint.feeds,
         config: checkpoint.config,

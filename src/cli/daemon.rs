@@ -5,6 +5,7 @@
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use lru::LruCache;
@@ -22,6 +23,7 @@ use super::observe::{FeedCounts, InferenceCounts, SinkCounts};
 use super::reload::{self, Current, FeedSetup, Reloader, Starter};
 use super::setup::{self, SetupError, clock};
 use super::shard::{Rows, Shard, Standing, ToShard, Wiring};
+use super::shelf::Shelf;
 use super::terms::Terms;
 use crate::config::{self, Clock, Config, Mode};
 use crate::console;
@@ -70,7 +72,10 @@ pub struct Daemon {
 /// Runs until SIGTERM or SIGINT; tells systemd.
 pub async fn run(path: &Path) -> Result<(), DaemonError> {
     let config = Arc::new(setup::config(path).map_err(SetupError::from)?);
-    let mut daemon = Daemon::start(config.clone(), path).await?;
+    let mut daemon = Daemon::start(config.clone(), path).await.map_err(|error| match error {
+        DaemonError::Setup(error) => DaemonError::Setup(error.placed(&config)),
+        other => other,
+    })?;
     tracing::info!(console = %format!("http://{}", daemon.address), version = env!("CARGO_PKG_VERSION"), "ready");
     crate::telemetry::systemd::ready(&format!("{} feeds", config.feeds.len()));
     let watchdog = tokio::spawn(crate::telemetry::systemd::watchdog(|| async { true }));
@@ -184,6 +189,7 @@ impl Daemon {
         let shard_count = 1;
         let (to_committer, committer_inbox) = mpsc::channel(1024);
         let (saved_tx, saved) = mpsc::channel(64);
+        let durable = Arc::new(AtomicU64::new(0));
         let committer = Committer {
             store: store.clone(),
             evidence: evidence.clone(),
@@ -193,6 +199,7 @@ impl Daemon {
             metrics: metrics.clone(),
             health: health.clone(),
             saved: saved_tx,
+            durable: durable.clone(),
             shards: shard_count,
         };
         let committer = tokio::spawn(committer.run(committer_inbox));
@@ -212,18 +219,23 @@ impl Daemon {
         intake.dedupe = Dedupe::with_window(window, window.saturating_mul(10));
         let oracle = Oracle::model(Escalation::open(&manifest).map_err(SetupError::from)?);
         let mut engine = Engine::new(terms.clone(), oracle);
-        for (channel, bytes) in &checkpoint.channels {
-            match serde_json::from_slice::<super::engine::Slot>(bytes) {
+        for saved in &checkpoint.channels {
+            match serde_json::from_slice::<super::engine::Slot>(&saved.state) {
                 Ok(slot) => {
-                    let stream = slot.stream();
-                    intake.door.restore(channel, stream.setting, stream.language.as_deref());
-                    engine.restore(channel.clone(), slot);
+                    intake.door.restore(&saved.channel, saved.setting, saved.language.as_deref());
+                    engine.restore(saved.channel.clone(), slot);
                 }
                 Err(error) => {
                     tracing::error!(%error, "a channel's checkpoint cannot be read; it starts anew")
                 }
             }
         }
+        for known in &checkpoint.asleep {
+            intake.door.restore(&known.channel, known.setting, known.language.as_deref());
+        }
+        let asleep = checkpoint.asleep.into_iter().map(|known| known.channel).collect();
+        let (idle, in_memory) = (config.limits.idle.0, config.limits.channels);
+        let shelf = Shelf::new(store.clone(), asleep, durable, idle, in_memory);
         if let Some(donations) = &checkpoint.donations {
             match serde_json::from_str(donations) {
                 Ok(donations) => intake.dedupe.restore_donations(donations),
@@ -249,6 +261,7 @@ impl Daemon {
             live: live.clone(),
             samples: samples_tx,
             floor: Arc::new(move |channel| floor(&floors.get(), channel)),
+            shelf,
         };
         let (to_shard, shard_inbox) = mpsc::channel(config.limits.shard_queue.max(64));
         let shard = Shard::new(engine, wiring);
@@ -292,6 +305,9 @@ impl Daemon {
             let (control, inbox) = mpsc::channel(256);
             let setup = FeedSetup::new(feed, &config)?;
             reloader.begin(place as u16, setup, saved.clone(), inbox, false);
+            if saved.is_some() {
+                observer.cursor(place as u16);
+            }
             states.push(FeedState::new(feed.name.clone(), control, saved));
         }
         let task = Gate {
@@ -309,7 +325,7 @@ impl Daemon {
             new_identities: Vec::new(),
             metrics: metrics.clone(),
             health: health.clone(),
-            observer,
+            observer: observer.clone(),
             states,
             under_way: std::sync::Weak::new(),
             seq: 0,
@@ -326,6 +342,7 @@ impl Daemon {
             metrics: metrics.clone(),
             health: health.clone(),
             live,
+            accesses: Default::default(),
         });
         let mut servers = tokio::task::JoinSet::new();
         let settings = console::Settings {
@@ -345,16 +362,16 @@ impl Daemon {
             let listener = bind(&config.server.metrics_listen).await?;
             serve(&mut servers, listener, console::health_router(desk.clone()), stop.clone());
         }
-        control::serve(
-            &mut servers,
-            &dir,
-            pages,
-            current,
-            store.clone(),
-            to_shard.clone(),
-            stop.clone(),
-        )
-        .map_err(|e| io("the control socket", e))?;
+        let hands = control::Hands {
+            config: current,
+            store: store.clone(),
+            shard: to_shard.clone(),
+            evidence: evidence.clone(),
+            health,
+            feeds: observer,
+        };
+        control::serve(&mut servers, &dir, pages, hands, stop.clone())
+            .map_err(|e| io("the control socket", e))?;
         let watched = (delivery.clone(), counts);
         let keep =
             Keep { channels: config.privacy.channels.0, cited: config.evidence.cited.0 };

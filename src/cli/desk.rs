@@ -1,10 +1,14 @@
 //! What the console asks of the house, answered from the store, the vault and the shards' rows.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use lru::LruCache;
+use parking_lot::Mutex;
 use tokio::sync::broadcast;
 use uuid::Uuid;
 
@@ -23,6 +27,32 @@ use crate::evidence::Evidence;
 use crate::store::{Store, StoreError};
 use crate::telemetry::{Component, Health, Metrics, Status};
 
+/// A piece that is asked for again within this time, as a page that loads anew does, is not written down again.
+const SAME_LOOK: Duration = Duration::from_secs(600);
+/// Pieces of which is remembered that they were written down.
+const LOOKED_AT: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
+
+/// Evidence that was shown lately and stands in the audit chain.
+pub struct Accesses(Mutex<LruCache<Digest, Instant>>);
+
+impl Default for Accesses {
+    fn default() -> Self {
+        Self(Mutex::new(LruCache::new(LOOKED_AT)))
+    }
+}
+
+impl Accesses {
+    /// True if this look is to be written down.
+    fn is_new(&self, digest: Digest, now: Instant) -> bool {
+        let mut seen = self.0.lock();
+        if seen.get(&digest).is_some_and(|then| now.duration_since(*then) < SAME_LOOK) {
+            return false;
+        }
+        seen.put(digest, now);
+        true
+    }
+}
+
 /// The house behind the page.
 pub struct HouseDesk {
     pub config: Current,
@@ -32,6 +62,20 @@ pub struct HouseDesk {
     pub metrics: Metrics,
     pub health: Health,
     pub live: broadcast::Sender<Live>,
+    pub accesses: Accesses,
+}
+
+impl HouseDesk {
+    /// Writes down that a piece is shown. One that cannot be written down is shown all the same and told to the log: a
+    /// full disk must not hide from a trust team what they decide on.
+    async fn audit(&self, digest: Digest) {
+        if !self.accesses.is_new(digest, Instant::now()) {
+            return;
+        }
+        if let Err(error) = self.store.append_access(&digest, "console", clock()).await {
+            tracing::error!(evidence = %digest, %error, "evidence was shown and is not in the audit chain");
+        }
+    }
 }
 
 fn failed(error: StoreError) -> DeskError {
@@ -109,6 +153,9 @@ impl Desk for HouseDesk {
             let evidence = self.evidence.clone();
             let bytes = tokio::task::spawn_blocking(move || evidence.get(&digest)).await;
             let bytes = bytes.map_err(|e| DeskError::Internal(e.to_string()))?;
+            if bytes.is_some() {
+                self.audit(digest).await;
+            }
             Ok(bytes.map(|bytes| {
                 let jpeg = bytes.starts_with(&[0xff, 0xd8]);
                 let guessed = if jpeg { EvidenceKind::Frame } else { EvidenceKind::Chat };

@@ -3,14 +3,11 @@
 use std::io::Write;
 use std::path::Path;
 
-use tokio::net::UnixStream;
-
 use super::args::{DossierArgs, DossierFormat};
-use super::control::{self, SOCKET};
+use super::control;
 use super::draft::draft;
 use super::setup::clock;
 use super::{CliError, say, setup};
-use crate::store::Store;
 
 pub async fn run(args: &DossierArgs) -> Result<(), CliError> {
     let config = setup::config(&args.config.config)?;
@@ -27,8 +24,8 @@ pub async fn run(args: &DossierArgs) -> Result<(), CliError> {
             return Err(CliError::Usage(what.into()));
         }
     };
-    let text = match UnixStream::connect(config.store.dir.join(SOCKET)).await {
-        Ok(stream) => {
+    let text = match control::connect(&config).await? {
+        Some(stream) => {
             let path = format!("/dossier/{}?lang={lang}&format={format}", args.alert);
             let (status, bytes) = control::request(stream, "GET", &path, Vec::new()).await?;
             let text = String::from_utf8_lossy(&bytes).into_owned();
@@ -37,17 +34,8 @@ pub async fn run(args: &DossierArgs) -> Result<(), CliError> {
             }
             text
         }
-        Err(_) => {
-            // Opening a store makes one where there is none; here that would only hide a wrong path.
-            if !config.store.dir.join("vigie.db").exists() {
-                let dir = config.store.dir.display();
-                let what =
-                    format!("{dir} holds no store: `vigie run` has never run with this config");
-                return Err(CliError::Runtime(what));
-            }
-            let store = Store::open(&config.store.dir)
-                .await
-                .map_err(|e| CliError::Runtime(e.to_string()))?;
+        None => {
+            let store = control::open_store(&config).await?;
             let change = control::find(&store, &args.alert).await?;
             store.close().await;
             control::written(&draft(&config, &change, lang, clock()), format)

@@ -14,8 +14,8 @@ use crate::channel::{Channel, Stream};
 use crate::event::{ChannelId, Consumed, Fuel, Level, SIGNALS, Signals, Timestamp};
 use crate::model::Escalation;
 use crate::risk;
-use crate::store::Sample;
 use crate::store::journal::Mark;
+use crate::store::{ChannelState, Sample};
 
 /// Samples of a channel's signals are taken at most this often, in channel time.
 const SAMPLE_MS: i64 = 15_000;
@@ -73,7 +73,10 @@ pub struct Slot {
     pub mark: Mark,
     /// Changed since the last checkpoint; not remembered.
     #[serde(skip)]
-    pub dirty: bool,
+    dirty: bool,
+    /// Number of the checkpoint that it last went into; not remembered.
+    #[serde(skip)]
+    pub saved_in: u64,
     /// The feed that last brought something; not remembered.
     #[serde(skip)]
     pub feed: u16,
@@ -98,14 +101,16 @@ pub struct Step {
 pub struct Engine {
     terms: Arc<Terms>,
     oracle: Oracle,
-    slots: HashMap<ChannelId, Slot>,
+    slots: HashMap<ChannelId, Box<Slot>>,
+    /// Channels changed since the last checkpoint.
+    dirty: Vec<ChannelId>,
     /// Channels that time alone can change, in order of name.
     ticking: BTreeMap<ChannelId, ()>,
 }
 
 impl Engine {
     pub fn new(terms: Arc<Terms>, oracle: Oracle) -> Self {
-        Self { terms, oracle, slots: HashMap::new(), ticking: BTreeMap::new() }
+        Self { terms, oracle, slots: HashMap::new(), dirty: Vec::new(), ticking: BTreeMap::new() }
     }
 
     /// What is consumed from here on is judged under other terms. What channels remember stays.
@@ -116,11 +121,36 @@ impl Engine {
     /// Puts back what a checkpoint or journal segment held.
     pub fn restore(&mut self, channel: ChannelId, slot: Slot) {
         self.note_ticking(&channel, &slot);
-        self.slots.insert(channel, slot);
+        self.slots.insert(channel, Box::new(slot));
     }
 
     pub fn slot(&self, channel: &ChannelId) -> Option<&Slot> {
-        self.slots.get(channel)
+        self.slots.get(channel).map(|slot| &**slot)
+    }
+
+    /// How many channels are in memory.
+    pub fn count(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Takes a channel out of memory; its state must be kept elsewhere or be no longer wanted.
+    pub fn forget(&mut self, channel: &ChannelId) {
+        self.slots.remove(channel);
+        self.ticking.remove(channel);
+    }
+
+    /// Channels changed since this was last asked, or since they were made [`Engine::clean`].
+    pub fn take_dirty(&mut self) -> Vec<ChannelId> {
+        let mut dirty = std::mem::take(&mut self.dirty);
+        dirty.retain(|channel| self.slots.get(channel).is_some_and(|slot| slot.dirty));
+        dirty
+    }
+
+    /// A channel's state was taken for a checkpoint.
+    pub fn clean(&mut self, channel: &ChannelId) {
+        if let Some(slot) = self.slots.get_mut(channel) {
+            slot.dirty = false;
+        }
     }
 
     pub fn slot_mut(&mut self, channel: &ChannelId) -> &mut Slot {
@@ -128,7 +158,7 @@ impl Engine {
     }
 
     pub fn slots(&self) -> impl Iterator<Item = (&ChannelId, &Slot)> {
-        self.slots.iter()
+        self.slots.iter().map(|(channel, slot)| (channel, &**slot))
     }
 
     /// Outputs recorded for the next consumption; for replaying a journal.
@@ -147,7 +177,7 @@ impl Engine {
     }
 
     fn note_ticking(&mut self, channel: &ChannelId, slot: &Slot) {
-        if slot.pending.is_some() || slot.risk.level > Level::None || slot.book.waits() {
+        if slot.is_awake() {
             self.ticking.insert(channel.clone(), ());
         } else {
             self.ticking.remove(channel);
@@ -190,10 +220,11 @@ impl Engine {
         if slot.risk.level != before {
             step.level = Some((before, slot.risk.level));
         }
-        slot.dirty = true;
+        if !std::mem::replace(&mut slot.dirty, true) {
+            self.dirty.push(entry.channel.clone());
+        }
         self.note_ticking(&entry.channel, &slot);
         self.slots.insert(entry.channel.clone(), slot);
-        self.forget_beyond_bound();
         step
     }
 
@@ -246,26 +277,30 @@ impl Engine {
             step.samples.push(sample(id, at, assessment.level, &signals));
         }
     }
-
-    /// The channel silent longest goes, if it has no alert that may still change.
-    fn forget_beyond_bound(&mut self) {
-        if self.slots.len() <= self.terms.most_channels() {
-            return;
-        }
-        let oldest = self
-            .slots
-            .iter()
-            .filter(|(_, slot)| !slot.book.waits() && slot.risk.level == Level::None)
-            .min_by_key(|(id, slot)| (slot.channel.now, (*id).clone()))
-            .map(|(id, _)| id.clone());
-        if let Some(oldest) = oldest {
-            self.slots.remove(&oldest);
-            self.ticking.remove(&oldest);
-        }
-    }
 }
 
 impl Slot {
+    /// Time alone may change it.
+    pub fn is_awake(&self) -> bool {
+        self.pending.is_some() || self.risk.level > Level::None || self.book.waits()
+    }
+
+    /// As a checkpoint keeps it.
+    pub fn saved(&self, channel: &ChannelId) -> serde_json::Result<ChannelState> {
+        Ok(ChannelState {
+            channel: channel.clone(),
+            state: serde_json::to_vec(self)?,
+            awake: self.is_awake(),
+            setting: self.stream().setting,
+            language: self.stream().language.clone(),
+        })
+    }
+
+    /// It may go to sleep: nothing in it waits to be saved.
+    pub fn is_clean(&self) -> bool {
+        !self.dirty
+    }
+
     pub fn level(&self) -> Level {
         self.risk.level
     }

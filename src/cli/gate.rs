@@ -237,6 +237,9 @@ impl Gate {
             FeedItem::Event(event) => Some((event.kind(), event.at)),
             _ => None,
         };
+        if let FeedItem::Cursor(_) = &item {
+            self.observer.cursor(feed);
+        }
         let mut out = std::mem::take(&mut self.out);
         let (sealer, sealed, fresh) = (&self.sealer, &mut self.sealed, &mut self.new_identities);
         let (evidence, rows, config) = (&self.evidence, &self.rows, &self.config);

@@ -1,6 +1,7 @@
 //! The `cli` room: one file per subcommand; `daemon` wires the rooms together.
 
 mod args;
+mod audit;
 pub mod bench;
 mod check;
 mod commit;
@@ -11,15 +12,19 @@ mod desk;
 mod dossier;
 mod draft;
 mod engine;
+mod eval;
+mod feed;
 mod gate;
 mod intake;
 mod observe;
+mod record;
 mod reload;
 mod replay;
 mod schema;
 mod score;
 mod setup;
 mod shard;
+mod shelf;
 mod sink;
 mod terms;
 
@@ -28,10 +33,13 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use self::args::{Cli, DecideArgs, ReplayArgs, ScoreWhat, SinkWhat, Verb};
+use self::args::{
+    AuditWhat, Cli, DecideArgs, EvalWhat, FeedWhat, ReplayArgs, ScoreWhat, SinkWhat, Verb,
+};
 pub use self::setup::config_with_secrets;
 use crate::config::ConfigErrors;
 use crate::event::DecisionKind;
+use crate::model::ModelError;
 use crate::telemetry::logging::{self, LogFormat};
 
 const WELCOME: &str = "\
@@ -65,14 +73,18 @@ impl From<setup::SetupError> for CliError {
     fn from(error: setup::SetupError) -> Self {
         match error {
             setup::SetupError::Config(errors) => CliError::Config(errors),
-            setup::SetupError::Model(error) => CliError::Runtime(error.to_string()),
+            setup::SetupError::Model(error) => error.into(),
         }
     }
 }
 
-impl From<crate::model::ModelError> for CliError {
-    fn from(error: crate::model::ModelError) -> Self {
-        CliError::Runtime(error.to_string())
+/// Models that do not fit their manifest are bad config, as `vigie check` has it.
+impl From<ModelError> for CliError {
+    fn from(error: ModelError) -> Self {
+        match error {
+            ModelError::Run { .. } => CliError::Runtime(error.to_string()),
+            _ => CliError::Usage(error.to_string()),
+        }
     }
 }
 
@@ -184,6 +196,15 @@ fn run(command: Verb) -> Result<(), CliError> {
             bench::run(&names, json, &config.config).map_err(CliError::Runtime)?;
         }
         Verb::Schema { of, .. } => schema::run(of)?,
+        Verb::Record(args) => runtime()?.block_on(record::run(&args))?,
+        Verb::Eval { what: EvalWhat::Scenarios(args) } => eval::scenarios(&args)?,
+        Verb::Audit { what: AuditWhat::Verify(args) } => {
+            runtime()?.block_on(audit::verify(&args))?
+        }
+        Verb::Feed { what } => match what {
+            FeedWhat::List(args) => runtime()?.block_on(feed::list(&args))?,
+            FeedWhat::Test(args) => runtime()?.block_on(feed::test(&args))?,
+        },
         Verb::Sink { what: SinkWhat::Test { name, config } } => {
             runtime()?.block_on(sink::test(&name, &config.config))?;
         }

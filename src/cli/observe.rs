@@ -1,10 +1,11 @@
 //! Counts of feeds, inference and sinks, as metrics and health.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 
+use super::setup::clock;
 use crate::delivery::{DeliveryObserver, Outcome, SinkState, SinkView};
 use crate::event::{Kind, Timestamp};
 use crate::feed::{FeedObserver, FeedReport};
@@ -15,7 +16,35 @@ use crate::telemetry::{Component, Dropped, FeedMetrics, Health, Metrics, Status}
 /// Counts of every feed, by place; a feed that a reload took away has none.
 pub struct FeedCounts {
     metrics: Metrics,
-    feeds: RwLock<Vec<Option<FeedMetrics>>>,
+    feeds: RwLock<Vec<Seat>>,
+}
+
+/// What is counted of the feed at one place; a reload may take it away, and bring it back.
+struct Seat {
+    name: String,
+    counts: Option<FeedMetrics>,
+    heard: Mutex<Heard>,
+}
+
+/// What one feed was heard to bring since it began, for people.
+#[derive(Clone, Debug, Default)]
+pub struct Heard {
+    pub connected_since: Option<Timestamp>,
+    /// Newest time that an event bore.
+    pub newest: Option<Timestamp>,
+    /// Arrival of the last event.
+    pub received: Option<Timestamp>,
+    /// From the last event's own time to its arrival, milliseconds.
+    pub lag_ms: Option<i64>,
+    /// Events by kind, in the order of [`Kind::ALL`].
+    pub events: [u64; Kind::ALL.len()],
+    /// Messages that were no events, by reason.
+    pub skipped: BTreeMap<&'static str, u64>,
+    /// Events more than 5 s ahead of the daemon's clock.
+    pub ahead: u64,
+    pub reconnects: u64,
+    /// It told a cursor to resume at.
+    pub cursor: bool,
 }
 
 impl FeedCounts {
@@ -28,24 +57,58 @@ impl FeedCounts {
         let counts = Some(self.metrics.feed(name));
         let mut feeds = self.feeds.write();
         match feeds.get_mut(usize::from(place)) {
-            Some(seat) => *seat = counts,
-            None => feeds.push(counts),
+            Some(seat) => seat.counts = counts,
+            None => feeds.push(Seat { name: name.to_owned(), counts, heard: Mutex::default() }),
         }
     }
 
     /// The feed at this place is served no longer.
-    pub fn forget(&self, place: u16, name: &str) {
+    pub fn forget(&self, place: u16) {
         if let Some(seat) = self.feeds.write().get_mut(usize::from(place)) {
-            *seat = None;
+            seat.counts = None;
+            self.metrics.forget_feed(&seat.name);
         }
-        self.metrics.forget_feed(name);
+    }
+
+    /// The feed told a cursor.
+    pub fn cursor(&self, feed: u16) {
+        if let Some(seat) = self.feeds.read().get(usize::from(feed)) {
+            seat.heard.lock().cursor = true;
+        }
+    }
+
+    /// What the feed of this name was heard to bring.
+    pub fn heard(&self, name: &str) -> Heard {
+        let feeds = self.feeds.read();
+        let seat = feeds.iter().find(|seat| seat.name == name);
+        seat.map(|seat| seat.heard.lock().clone()).unwrap_or_default()
+    }
+}
+
+impl Heard {
+    fn take(&mut self, report: FeedReport) {
+        match report {
+            FeedReport::Event { kind, at, lag_ms } => {
+                self.events[kind as usize] += 1;
+                self.newest = self.newest.max(Some(at));
+                self.received = Some(at.plus_ms(lag_ms));
+                self.lag_ms = Some(lag_ms);
+            }
+            FeedReport::Dropped { reason, .. } => *self.skipped.entry(reason).or_default() += 1,
+            FeedReport::Ahead { .. } => self.ahead += 1,
+            FeedReport::Connected(connected) => self.connected_since = connected.then(clock),
+            FeedReport::Reconnect => self.reconnects += 1,
+        }
     }
 }
 
 impl FeedObserver for FeedCounts {
     fn report(&self, feed: u16, report: FeedReport) {
         let feeds = self.feeds.read();
-        let Some(Some(counts)) = feeds.get(usize::from(feed)) else { return };
+        let Some(Seat { counts: Some(counts), heard, .. }) = feeds.get(usize::from(feed)) else {
+            return;
+        };
+        heard.lock().take(report);
         match report {
             FeedReport::Event { kind, at, lag_ms } => {
                 counts.event(kind, at, Timestamp(at.0.saturating_add(lag_ms)));

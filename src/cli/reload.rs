@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use parking_lot::RwLock;
 use prometheus::IntCounter;
 use tokio::sync::{mpsc, oneshot};
@@ -81,9 +83,54 @@ impl FeedSetup {
         Ok(Self { feed: feed.clone(), token, message_limit })
     }
 
+    /// The feed's task.
+    pub fn run(
+        &self,
+        place: u16,
+        resume: Option<Box<str>>,
+        keyer: Keyer,
+        way: Way,
+        stop: CancellationToken,
+    ) -> BoxFuture<'static, ()> {
+        let (feed, Way { out, control, observer }) = (self.feed.clone(), way);
+        match feed.kind {
+            FeedKind::Websocket => {
+                let options = feed::WebsocketOptions {
+                    url: feed.url,
+                    channels: feed.channels,
+                    kinds: Kind::ALL.into_iter().filter(|kind| *kind != Kind::Gap).collect(),
+                    token: self.token.clone(),
+                    ca: feed.ca,
+                    idle_timeout: feed.idle_timeout.0,
+                    message_limit: self.message_limit,
+                    insecure: feed.insecure,
+                };
+                let task = feed::websocket::run(
+                    place, options, resume, keyer, out, control, observer, stop,
+                );
+                task.boxed()
+            }
+            FeedKind::Recording => {
+                let path = feed.path.unwrap_or_default();
+                let options = feed::RecordingOptions { path, speed: feed.speed };
+                let task = feed::recording::run(
+                    place, options, resume, keyer, out, control, observer, stop,
+                );
+                task.boxed()
+            }
+        }
+    }
+
     fn clock(&self) -> FeedClock {
         if self.feed.clock() == Clock::Data { FeedClock::Data } else { FeedClock::Live }
     }
+}
+
+/// The ways between a feed's task and the house.
+pub struct Way {
+    pub out: mpsc::Sender<FromFeed>,
+    pub control: mpsc::Receiver<ToFeed>,
+    pub observer: Arc<FeedCounts>,
 }
 
 /// What every feed's task is given.
@@ -105,40 +152,16 @@ impl Starter {
         later: bool,
     ) -> Running {
         let stop = self.stop.child_token();
-        let (keyer, out, observer) = (self.keyer.clone(), self.out.clone(), self.observer.clone());
-        let (feed, token, end) = (setup.feed.clone(), setup.token.clone(), stop.clone());
-        self.observer.seat(place, &feed.name);
-        self.health.declare_feed(&feed.name, &feed.channels);
+        let way = Way { out: self.out.clone(), control, observer: self.observer.clone() };
+        let (name, channels) = (&setup.feed.name, &setup.feed.channels);
+        self.observer.seat(place, name);
+        self.health.declare_feed(name, channels);
         if later {
             // The house is ready already and stays so.
             let status = Status::Down("not connected yet".into());
-            self.health.set(Component::Feed(&feed.name), status);
+            self.health.set(Component::Feed(name), status);
         }
-        let task = match feed.kind {
-            FeedKind::Websocket => {
-                let kinds = Kind::ALL.into_iter().filter(|kind| *kind != Kind::Gap).collect();
-                let options = feed::WebsocketOptions {
-                    url: feed.url,
-                    channels: feed.channels,
-                    kinds,
-                    token,
-                    ca: feed.ca,
-                    idle_timeout: feed.idle_timeout.0,
-                    message_limit: setup.message_limit,
-                    insecure: feed.insecure,
-                };
-                tokio::spawn(feed::websocket::run(
-                    place, options, resume, keyer, out, control, observer, end,
-                ))
-            }
-            FeedKind::Recording => {
-                let path = feed.path.unwrap_or_default();
-                let options = feed::RecordingOptions { path, speed: feed.speed };
-                tokio::spawn(feed::recording::run(
-                    place, options, resume, keyer, out, control, observer, end,
-                ))
-            }
-        };
+        let task = tokio::spawn(setup.run(place, resume, self.keyer.clone(), way, stop.clone()));
         Running { stop, task }
     }
 }
@@ -316,7 +339,7 @@ impl Reloader {
         for place in &gone {
             let seat = &mut self.seats[usize::from(*place)];
             seat.setup = None;
-            self.starter.observer.forget(*place, &seat.name);
+            self.starter.observer.forget(*place);
             self.health.forget(Component::Feed(&seat.name));
         }
         let changed = begin.len();

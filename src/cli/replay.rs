@@ -37,6 +37,20 @@ pub struct Counts {
     pub last: Option<Timestamp>,
     /// Highest level by channel.
     pub highest: std::collections::BTreeMap<String, &'static str>,
+    /// First and last event by channel.
+    pub spans: std::collections::BTreeMap<String, (Timestamp, Timestamp)>,
+}
+
+impl Counts {
+    fn span(&mut self, channel: &ChannelId, at: Timestamp) {
+        self.first = Some(self.first.map_or(at, |first| first.min(at)));
+        self.last = self.last.max(Some(at));
+        if let Some((first, last)) = self.spans.get_mut(channel.as_str()) {
+            (*first, *last) = ((*first).min(at), (*last).max(at));
+        } else {
+            self.spans.insert(channel.as_str().to_owned(), (at, at));
+        }
+    }
 }
 
 /// Why a replay ended early.
@@ -118,8 +132,7 @@ fn recordings(
             }
         };
         if let FeedItem::Event(event) = &item {
-            counts.first = counts.first.or(Some(event.at));
-            counts.last = counts.last.max(Some(event.at));
+            counts.span(&event.channel, event.at);
         }
         match intake.item(0, item, Timestamp(0), &mut out, &mut |_| {}) {
             Outcome::Admitted { .. } => counts.events += 1,
@@ -422,8 +435,7 @@ fn give(held: Held, engine: &mut Engine, counts: &mut Counts, told: &mut dyn FnM
         Fuel::Look { .. } => counts.looks += 1,
         _ => {}
     }
-    counts.first = counts.first.or(Some(entry.at));
-    counts.last = counts.last.max(Some(entry.at));
+    counts.span(&entry.channel, entry.at);
     engine.recorded(outputs);
     take(engine.consume(&entry), &entry.channel, counts, told);
 }

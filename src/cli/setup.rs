@@ -133,6 +133,18 @@ pub enum SetupError {
     Model(#[from] ModelError),
 }
 
+impl SetupError {
+    /// With models that do not fit told as what they are: a problem of the config, at its place.
+    pub fn placed(self, config: &Config) -> Self {
+        match self {
+            SetupError::Model(error) if !matches!(error, ModelError::Run { .. }) => {
+                ConfigErrors(vec![model_problem(config, &error)]).into()
+            }
+            other => other,
+        }
+    }
+}
+
 /// A model's error as a problem of the config, at the key of `[models]` that it is about.
 pub fn model_problem(config: &Config, error: &ModelError) -> Problem {
     let (key, what, expected, mend) = match error {

@@ -14,6 +14,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use super::commit::ToCommitter;
 use super::engine::{Engine, Step};
 use super::replay::{event_entry, gap_entries, look_entry};
+use super::shelf::Shelf;
 use super::terms::Terms;
 use crate::alert::{Change, EvidenceKind};
 use crate::config::Limits;
@@ -25,13 +26,16 @@ use crate::event::{
 use crate::evidence::Piece;
 use crate::model::{Looked, MessageScores};
 use crate::risk::look_every_ms;
-use crate::store::FeedMark;
 use crate::store::journal::Journal;
+use crate::store::{ChannelState, FeedMark};
 
 /// A page's row of a channel is renewed at most this often.
 const ROW_EVERY: Duration = Duration::from_secs(1);
 /// A look belongs to an act if it comes within this time after the request.
 const ACT_LOOK_MS: i64 = 5 * 60_000;
+
+/// Channels are put to sleep at most this often, unless there are too many.
+const SLEEP_EVERY: Duration = Duration::from_secs(60);
 
 /// What a shard is told.
 pub enum ToShard {
@@ -122,6 +126,7 @@ pub struct Wiring {
     /// Requests for pictures, on their way to the feeds.
     pub samples: mpsc::Sender<(u16, SampleRequest)>,
     pub floor: Arc<dyn Fn(&ChannelId) -> Level + Send + Sync>,
+    pub shelf: Shelf,
 }
 
 enum Item {
@@ -143,8 +148,9 @@ struct Pending {
 
 struct Snapshot {
     barrier: Arc<Barrier>,
+    number: u64,
     outstanding: usize,
-    channels: Vec<(ChannelId, Vec<u8>)>,
+    channels: Vec<ChannelState>,
 }
 
 /// See the module.
@@ -160,6 +166,10 @@ pub struct Shard {
     rows_at: HashMap<ChannelId, Instant>,
     touched: HashMap<ChannelId, Instant>,
     looks_asked: u64,
+    /// Checkpoints begun.
+    snapshots: u64,
+    /// When channels were last put to sleep.
+    slept: Instant,
 }
 
 impl Shard {
@@ -174,6 +184,8 @@ impl Shard {
             rows_at: HashMap::new(),
             touched: HashMap::new(),
             looks_asked: 0,
+            snapshots: 0,
+            slept: Instant::now(),
         }
     }
 
@@ -365,6 +377,7 @@ impl Shard {
         done: oneshot::Sender<Option<Change>>,
         feed: u16,
     ) {
+        self.wake(channel);
         let now = self.engine.slot(channel).map_or(decision.at, |slot| slot.channel.now);
         let fuel = Fuel::Decision { decision: decision.clone() };
         let entry = Consumed { channel: channel.clone(), at: now, fuel };
@@ -379,6 +392,7 @@ impl Shard {
         decided: Option<(Decision, Option<u32>, oneshot::Sender<Option<Change>>)>,
     ) {
         let channel = entry.channel.clone();
+        self.wake(&channel);
         let slot = self.engine.slot_mut(&channel);
         slot.feed = feed;
         if let Some(journal) = &self.wiring.standing.journal {
@@ -541,18 +555,25 @@ impl Shard {
         }
     }
 
+    /// Takes a checkpoint, unless the last one still waits for a score: the next comes in seconds.
     fn barrier(&mut self, barrier: Arc<Barrier>) {
+        if self.snapshot.is_some() {
+            return;
+        }
+        self.put_to_sleep();
         let waiting: Vec<ChannelId> = self.queues.keys().cloned().collect();
-        self.snapshot =
-            Some(Snapshot { barrier, outstanding: waiting.len(), channels: Vec::new() });
-        let dirty: Vec<ChannelId> = self
-            .engine
-            .slots()
-            .filter(|(id, slot)| slot.dirty && !self.queues.contains_key(*id))
-            .map(|(id, _)| id.clone())
-            .collect();
-        for channel in dirty {
-            self.snapshot_one(&channel, false);
+        self.snapshots += 1;
+        self.snapshot = Some(Snapshot {
+            barrier,
+            number: self.snapshots,
+            outstanding: waiting.len(),
+            channels: Vec::new(),
+        });
+        for channel in self.engine.take_dirty() {
+            // Those that wait follow at their place in the queue.
+            if !self.queues.contains_key(&channel) {
+                self.snapshot_one(&channel, false);
+            }
         }
         for channel in waiting {
             self.enqueue(channel, 0, Item::Barrier, Timestamp(0), 0);
@@ -565,21 +586,62 @@ impl Shard {
         if counted {
             snapshot.outstanding = snapshot.outstanding.saturating_sub(1);
         }
+        self.engine.clean(channel);
         let slot = self.engine.slot_mut(channel);
-        match serde_json::to_vec(&*slot) {
-            Ok(bytes) => {
-                slot.dirty = false;
-                snapshot.channels.push((channel.clone(), bytes));
+        match slot.saved(channel) {
+            Ok(state) => {
+                slot.saved_in = snapshot.number;
+                snapshot.channels.push(state);
             }
             Err(error) => tracing::error!(%error, "the state of a channel cannot be written"),
         }
         self.finish_snapshot();
     }
 
+    /// A channel that sleeps comes back before anything happens to it.
+    fn wake(&mut self, channel: &ChannelId) {
+        if self.engine.slot(channel).is_none()
+            && let Some(slot) = self.wiring.shelf.wake(channel)
+        {
+            self.engine.restore(channel.clone(), slot);
+        }
+    }
+
+    /// Once a minute, or when there are too many: channels that time alone cannot change and whose state is durable
+    /// leave memory if nothing came for long, and beyond the bound those silent longest.
+    fn put_to_sleep(&mut self) {
+        let shelf = &self.wiring.shelf;
+        let beyond = self.engine.count().saturating_sub(shelf.most);
+        if beyond == 0 && self.slept.elapsed() < SLEEP_EVERY {
+            return;
+        }
+        self.slept = Instant::now();
+        let silent = |id: &ChannelId| self.touched.get(id).map_or(Duration::MAX, Instant::elapsed);
+        let mut able: Vec<(Duration, ChannelId)> = self
+            .engine
+            .slots()
+            .filter(|(_, slot)| slot.is_clean() && !slot.is_awake())
+            .filter(|(id, slot)| shelf.is_durable(slot.saved_in) && !self.queues.contains_key(*id))
+            .map(|(id, _)| (silent(id), id.clone()))
+            .collect();
+        able.sort_unstable_by(|a, b| b.cmp(a));
+        let idle = able.partition_point(|(silent, _)| *silent >= shelf.idle);
+        able.truncate(idle.max(beyond));
+        let mut rows = self.wiring.rows.write();
+        for (_, channel) in able {
+            self.engine.forget(&channel);
+            self.touched.remove(&channel);
+            self.rows_at.remove(&channel);
+            self.acts.remove(&channel);
+            rows.remove(&channel);
+            self.wiring.shelf.put(channel);
+        }
+    }
+
     fn finish_snapshot(&mut self) {
         if let Some(snapshot) = self.snapshot.take_if(|snapshot| snapshot.outstanding == 0) {
-            let Snapshot { barrier, channels, .. } = snapshot;
-            self.commit(ToCommitter::Part { barrier, channels });
+            let Snapshot { barrier, number, channels, .. } = snapshot;
+            self.commit(ToCommitter::Part { barrier, number, channels });
         }
     }
 }

@@ -26,7 +26,6 @@ struct Written {
     caps: BTreeMap<String, f64>,
     late_ms: i64,
     remind_ms: i64,
-    channels: usize,
     language: Language,
     public_url: String,
     establishment: String,
@@ -64,7 +63,6 @@ impl Terms {
             caps: config.signals.caps.clone(),
             late_ms: config.limits.late.as_ms(),
             remind_ms: remind.unwrap_or(Holds::default().remind_ms),
-            channels: config.limits.channels.max(1),
             language: config.server.language,
             public_url: public_url(config),
             establishment: config.provider.establishment.clone(),
@@ -146,10 +144,5 @@ impl Terms {
     /// Chat later than this in channel time is only counted.
     pub fn late_ms(&self) -> i64 {
         self.written.late_ms
-    }
-
-    /// Channels in memory at most.
-    pub fn most_channels(&self) -> usize {
-        self.written.channels
     }
 }

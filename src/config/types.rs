@@ -404,6 +404,8 @@ pub struct Limits {
     pub score_cache: usize,
     /// Channels in memory; the longest idle ones go to the store. Default: `100000`.
     pub channels: usize,
+    /// A channel without level, alert or event for this long goes to the store until something comes. Default: `10m`.
+    pub idle: Dur,
     /// Authors whose names are known to be stored already; others are stored again. Default: `4096`.
     pub users: usize,
     /// Memory of the ring of the last two minutes, over all channels; one alone holds at most a quarter of it.
@@ -437,6 +439,7 @@ impl Default for Limits {
             shard_queue: 4096,
             score_cache: 20_000,
             channels: 100_000,
+            idle: Dur::mins(10),
             users: 4096,
             ring: Size::mib(256),
             paid_per_second: 50,

@@ -3,6 +3,8 @@
 
 use std::path::Path;
 
+use ndarray::Array2;
+
 use super::graph::{BATCH_SIZES, Graph, Input, filled};
 use super::manifest::{Manifest, ModelError, ModelKind, ModelSpec};
 use crate::event::{Signal, Signals};
@@ -15,7 +17,6 @@ pub struct Escalation {
     graph: Graph,
     spec: ModelSpec,
     columns: Vec<Signal>,
-    data: Vec<f32>,
 }
 
 impl Escalation {
@@ -41,7 +42,7 @@ impl Escalation {
         }
         let columns = input.columns.iter().filter_map(|name| Signal::from_name(name)).collect();
         let graph = Graph::open(spec, dir, &spec.file, &spec.sha256, &spec.inputs, &spec.outputs)?;
-        Ok(Self { graph, spec: spec.clone(), columns, data: Vec::new() })
+        Ok(Self { graph, spec: spec.clone(), columns })
     }
 
     /// The signals that it reads.
@@ -53,13 +54,14 @@ impl Escalation {
     pub fn run(&mut self, rows: &[Signals]) -> Result<Vec<[f32; 4]>, ModelError> {
         let mut out = Vec::with_capacity(rows.len());
         for chunk in rows.chunks(BATCH_SIZES[5]) {
-            let size = filled(chunk.len());
-            self.data.clear();
-            for row in (0..size).map(|i| &chunk[i.min(chunk.len() - 1)]) {
-                self.data.extend(self.columns.iter().map(|signal| row.or_lowest(*signal)));
+            let mut data = Array2::<f32>::zeros((filled(chunk.len()), self.columns.len()));
+            for (i, mut target) in data.outer_iter_mut().enumerate() {
+                let row = &chunk[i.min(chunk.len() - 1)];
+                let values = self.columns.iter().map(|signal| row.or_lowest(*signal));
+                target.iter_mut().zip(values).for_each(|(target, value)| *target = value);
             }
-            let result = self.graph.run(size, &[Input::F32(&self.data, &[self.columns.len()])])?;
-            for row in result[0].chunks_exact(4).take(chunk.len()) {
+            let result = self.graph.run([Input::F32(data.view().into_dyn())])?;
+            for row in result[0].outer_iter().take(chunk.len()) {
                 let mut p = [0.0; 4];
                 for ((p, score), label) in p.iter_mut().zip(row).zip(OUTPUTS) {
                     *p = self.spec.calibrate(label, score.clamp(0.0, 1.0)).clamp(0.0, 1.0);

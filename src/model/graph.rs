@@ -5,9 +5,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use ndarray::{ArrayD, ArrayViewD};
 use ort::environment::Environment;
-use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
+use ort::session::{Session, SessionInputValue};
 use ort::value::{TensorElementType, TensorRef, ValueType};
 
 use super::manifest::{Dim, ModelError, ModelSpec, TensorKind, TensorSpec, shown};
@@ -67,10 +68,19 @@ fn default_places() -> Vec<PathBuf> {
     places
 }
 
-/// A tensor on its way in: row-major data, and the shape without the batch.
+/// A tensor on its way in, in standard layout; the first dimension is the batch.
 pub enum Input<'a> {
-    F32(&'a [f32], &'a [usize]),
-    I32(&'a [i32], &'a [usize]),
+    F32(ArrayViewD<'a, f32>),
+    I32(ArrayViewD<'a, i32>),
+}
+
+impl<'a> Input<'a> {
+    fn tensor(self) -> Result<SessionInputValue<'a>, ort::Error> {
+        Ok(match self {
+            Input::F32(data) => TensorRef::from_array_view(data)?.into_dyn().into(),
+            Input::I32(data) => TensorRef::from_array_view(data)?.into_dyn().into(),
+        })
+    }
 }
 
 /// A session on one graph.
@@ -116,24 +126,17 @@ impl Graph {
         Ok(Self { session, told: spec.told(), outputs: outputs.to_vec(), inputs })
     }
 
-    /// Runs `rows` rows of the inputs, in the manifest's order; `rows` is one of [`BATCH_SIZES`]. Gives each output's
-    /// data, row-major. Errors: the runtime's, or an output that is not finite.
-    pub fn run(&mut self, rows: usize, inputs: &[Input]) -> Result<Vec<Vec<f32>>, ModelError> {
+    /// Runs a batch of one of [`BATCH_SIZES`] rows; the inputs are in the manifest's order. Gives each output, its first
+    /// dimension the batch. Errors: the runtime's, or an output that is not finite.
+    pub fn run<const N: usize>(
+        &mut self,
+        inputs: [Input; N],
+    ) -> Result<Vec<ArrayD<f32>>, ModelError> {
         let told = &self.told;
         let failed = |what: String| ModelError::Run { model: told.clone(), what };
-        let mut values = Vec::with_capacity(inputs.len());
+        let mut values = Vec::with_capacity(N);
         for (name, input) in self.inputs.iter().zip(inputs) {
-            let shape = |tail: &[usize]| -> Vec<i64> {
-                std::iter::once(rows).chain(tail.iter().copied()).map(|n| n as i64).collect()
-            };
-            let value: ort::session::SessionInputValue = match input {
-                Input::F32(data, tail) => TensorRef::from_array_view((shape(tail), *data))
-                    .map_err(|e| failed(e.to_string()))?
-                    .into(),
-                Input::I32(data, tail) => TensorRef::from_array_view((shape(tail), *data))
-                    .map_err(|e| failed(e.to_string()))?
-                    .into(),
-            };
+            let value = input.tensor().map_err(|e| failed(e.to_string()))?;
             values.push((std::borrow::Cow::Borrowed(name.as_str()), value));
         }
         let results = self.session.run(values).map_err(|e| failed(e.to_string()))?;
@@ -142,11 +145,11 @@ impl Graph {
             let value = results
                 .get(&spec.name)
                 .ok_or_else(|| failed(format!("no output `{}`", spec.name)))?;
-            let (_, data) = value.try_extract_tensor::<f32>().map_err(|e| failed(e.to_string()))?;
+            let data = value.try_extract_array::<f32>().map_err(|e| failed(e.to_string()))?;
             if data.iter().any(|x| !x.is_finite()) {
                 return Err(failed(format!("output `{}` is not finite", spec.name)));
             }
-            out.push(data.to_vec());
+            out.push(data.to_owned());
         }
         Ok(out)
     }

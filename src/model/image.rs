@@ -3,6 +3,7 @@
 
 use fast_image_resize::images::Image;
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use ndarray::{ArrayView3, ArrayViewMut3, Axis, Zip};
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
@@ -79,25 +80,23 @@ pub struct Eye {
 }
 
 impl Eye {
-    /// `(pixel - mean) / std` as three planes of `height` × `width`, appended to `out`.
+    /// Fills `target`, [channel, row, column], with `(pixel - mean) / std`, the picture resized to its rows and columns.
     pub fn planes(
         &mut self,
         picture: &Picture,
-        (width, height): (u32, u32),
         fit: Fit,
         mean: [f32; 3],
         std: [f32; 3],
-        out: &mut Vec<f32>,
+        mut target: ArrayViewMut3<f32>,
     ) {
-        let rgb = self.resize(picture, width, height, fit);
-        let plane = (width * height) as usize;
-        let start = out.len();
-        out.resize(start + 3 * plane, 0.0);
-        for (channel, target) in out[start..].chunks_exact_mut(plane).enumerate() {
+        let (_, height, width) = target.dim();
+        let rgb = self.resize(picture, width as u32, height as u32, fit);
+        let Ok(rgb) = ArrayView3::from_shape((height, width, 3), &rgb) else { return };
+        for (channel, plane) in target.outer_iter_mut().enumerate() {
             let (mean, scale) = (mean[channel], 1.0 / std[channel]);
-            for (value, pixel) in target.iter_mut().zip(rgb.chunks_exact(3)) {
-                *value = (f32::from(pixel[channel]) - mean) * scale;
-            }
+            Zip::from(plane)
+                .and(rgb.index_axis(Axis(2), channel))
+                .for_each(|value, pixel| *value = (f32::from(*pixel) - mean) * scale);
         }
     }
 
@@ -195,16 +194,9 @@ mod tests {
     #[test]
     fn planes_are_normalised_channel_by_channel() {
         let picture = Picture::from_rgb(2, 2, [10, 20, 30].repeat(4)).unwrap();
-        let mut out = Vec::new();
-        Eye::default().planes(
-            &picture,
-            (4, 4),
-            Fit::Stretch,
-            [0.0, 10.0, 0.0],
-            [10.0; 3],
-            &mut out,
-        );
-        assert_eq!(out.len(), 48);
-        assert_eq!((out[0], out[16], out[47]), (1.0, 1.0, 3.0));
+        let mut out = ndarray::Array3::zeros((3, 4, 4));
+        let (mean, std) = ([0.0, 10.0, 0.0], [10.0; 3]);
+        Eye::default().planes(&picture, Fit::Stretch, mean, std, out.view_mut());
+        assert_eq!((out[[0, 0, 0]], out[[1, 0, 0]], out[[2, 3, 3]]), (1.0, 1.0, 3.0));
     }
 }

@@ -4,10 +4,11 @@
 use std::path::Path;
 
 use bytes::Bytes;
+use ndarray::{Array2, Array3, Array4, ArrayView2, Axis, s};
 
 use super::graph::{BATCH_SIZES, Graph, Input, filled};
 use super::image::{Eye, ImageError, Picture};
-use super::manifest::{Dim, Manifest, ModelError, ModelKind, ModelSpec, Preprocess, shown};
+use super::manifest::{Dim, Fit, Manifest, ModelError, ModelKind, ModelSpec, Preprocess, shown};
 use super::text;
 use crate::event::{ChatLabel, FrameLabel, Manner, Score, Scores, Setting};
 
@@ -39,6 +40,93 @@ pub struct Looked {
     pub problems: Vec<ImageError>,
 }
 
+/// A look ready for the picture models: decoded and laid out as tensors, which needs no session and so has threads of its
+/// own.
+pub struct Prepared {
+    /// [picture, channel, row, column] for each picture model in the manifest's order, filled up to a batch; empty where
+    /// no picture can be used.
+    tensors: Vec<Array4<f32>>,
+    /// Pictures that can be used: the first rows of the tensors.
+    count: usize,
+    looked: Looked,
+}
+
+/// Makes looks ready.
+pub struct Preparer {
+    shapes: Vec<Shape>,
+    eye: Eye,
+}
+
+/// What a picture model reads.
+struct Shape {
+    width: usize,
+    height: usize,
+    fit: Fit,
+    mean: [f32; 3],
+    std: [f32; 3],
+}
+
+impl Preparer {
+    pub fn new(manifest: &Manifest) -> Self {
+        let shape = |spec: &ModelSpec| match &spec.preprocess {
+            Some(Preprocess::Rgb { width, height, fit, mean, std }) => Some(Shape {
+                width: *width as usize,
+                height: *height as usize,
+                fit: *fit,
+                mean: *mean,
+                std: *std,
+            }),
+            _ => None,
+        };
+        let shapes = manifest.of_kind(ModelKind::Image).filter_map(shape).collect();
+        Self { shapes, eye: Eye::default() }
+    }
+
+    /// Takes one look of one to eight JPEG pictures in order of time.
+    pub fn prepare(&mut self, pictures: &[Bytes]) -> Prepared {
+        let mut decoded = Vec::with_capacity(pictures.len());
+        let mut used = Vec::with_capacity(pictures.len());
+        let mut problems = Vec::new();
+        for bytes in pictures.iter().take(8) {
+            match Picture::decode(bytes) {
+                Ok(picture) => {
+                    decoded.push(picture);
+                    used.push(true);
+                }
+                Err(problem) => {
+                    problems.push(problem);
+                    used.push(false);
+                }
+            }
+        }
+        let motion = self.eye.motion(&decoded);
+        let thumb = decoded.last().map(|last| self.eye.thumb(last)).unwrap_or_default();
+        let tensors = match decoded.as_slice() {
+            [] => Vec::new(),
+            pictures => {
+                let eye = &mut self.eye;
+                self.shapes.iter().map(|shape| shape.tensor(pictures, eye)).collect()
+            }
+        };
+        let looked = Looked { scores: Scores::default(), motion, thumb, used, problems };
+        Prepared { tensors, count: decoded.len(), looked }
+    }
+}
+
+impl Shape {
+    /// The pictures as a batch; its last rows repeat the first picture.
+    fn tensor(&self, pictures: &[Picture], eye: &mut Eye) -> Array4<f32> {
+        let size = filled(pictures.len());
+        let mut out = Array4::zeros((size, 3, self.height, self.width));
+        for (picture, target) in pictures.iter().zip(out.outer_iter_mut()) {
+            eye.planes(picture, self.fit, self.mean, self.std, target);
+        }
+        let (known, mut rest) = out.view_mut().split_at(Axis(0), pictures.len());
+        rest.outer_iter_mut().for_each(|mut row| row.assign(&known.index_axis(Axis(0), 0)));
+        out
+    }
+}
+
 /// Text models with their graphs.
 struct TextModel {
     spec: ModelSpec,
@@ -62,9 +150,8 @@ struct ImageModel {
 pub struct Scorer {
     texts: Vec<TextModel>,
     images: Vec<ImageModel>,
-    eye: Eye,
+    preparer: Preparer,
     ids: Vec<i32>,
-    planes: Vec<f32>,
 }
 
 impl Scorer {
@@ -76,9 +163,8 @@ impl Scorer {
         Ok(Self {
             texts: texts.collect::<Result<_, _>>()?,
             images: images.collect::<Result<_, _>>()?,
-            eye: Eye::default(),
+            preparer: Preparer::new(manifest),
             ids: Vec::new(),
-            planes: Vec::new(),
         })
     }
 
@@ -93,40 +179,31 @@ impl Scorer {
 
     /// Judges one look of one to eight JPEG pictures in order of time.
     pub fn look(&mut self, pictures: &[Bytes]) -> Result<Looked, ModelError> {
-        let mut decoded = Vec::with_capacity(pictures.len());
-        let mut used = Vec::with_capacity(pictures.len());
-        let mut problems = Vec::new();
-        for bytes in pictures.iter().take(8) {
-            match Picture::decode(bytes) {
-                Ok(picture) => {
-                    decoded.push(picture);
-                    used.push(true);
-                }
-                Err(problem) => {
-                    problems.push(problem);
-                    used.push(false);
-                }
-            }
-        }
-        let mut scores = Scores::default();
-        if !decoded.is_empty() {
-            for model in &mut self.images {
-                model.score(&decoded, &mut self.eye, &mut self.planes, &mut scores)?;
-            }
-        }
-        let motion = self.eye.motion(&decoded);
-        let thumb = decoded.last().map(|last| self.eye.thumb(last)).unwrap_or_default();
-        Ok(Looked { scores, motion, thumb, used, problems })
+        let prepared = self.preparer.prepare(pictures);
+        self.prepared(prepared)
     }
 
-    /// Features of one picture as the backbone gives them; for parity tests and `bench`.
+    /// Judges a look that a [`Preparer`] of the same manifest made ready.
+    pub fn prepared(&mut self, look: Prepared) -> Result<Looked, ModelError> {
+        let Prepared { tensors, count, mut looked } = look;
+        for (model, pixels) in self.images.iter_mut().zip(&tensors) {
+            model.score(pixels, count, &mut looked.scores)?;
+        }
+        Ok(looked)
+    }
+
+    /// Features of one picture as the first model's backbone gives them; for parity tests.
     pub fn features(&mut self, picture: &Picture) -> Result<Vec<f32>, ModelError> {
-        let Some(model) = self.images.first_mut() else { return Ok(Vec::new()) };
-        let outputs =
-            model.backbone(std::slice::from_ref(picture), &mut self.eye, &mut self.planes)?;
-        let mut features = outputs.into_iter().next().unwrap_or_default();
-        features.truncate(model.features);
-        Ok(features)
+        let (Some(model), Some(shape)) = (self.images.first_mut(), self.preparer.shapes.first())
+        else {
+            return Ok(Vec::new());
+        };
+        let pixels = shape.tensor(std::slice::from_ref(picture), &mut self.preparer.eye);
+        let outputs = model.graph.run([Input::F32(pixels.view().into_dyn())])?;
+        Ok(outputs
+            .first()
+            .map(|out| out.index_axis(Axis(0), 0).iter().copied().collect())
+            .unwrap_or_default())
     }
 }
 
@@ -232,10 +309,13 @@ impl TextModel {
                 f32::from(u8::from(on))
             }));
         }
-        let inputs = [Input::I32(ids, &[length]), Input::F32(&context, &[self.columns.len()])];
-        let result = self.graph.run(size, &inputs)?;
-        let scores = result[0].chunks_exact(self.labels.len());
-        for (row, scores) in rows.iter().zip(scores) {
+        let shaped = |what: ndarray::ShapeError| self.spec.error(what.to_string(), "report this");
+        let ids = ArrayView2::from_shape((size, length), ids.as_slice()).map_err(shaped)?;
+        let context =
+            Array2::from_shape_vec((size, self.columns.len()), context).map_err(shaped)?;
+        let inputs = [Input::I32(ids.into_dyn()), Input::F32(context.view().into_dyn())];
+        let result = self.graph.run(inputs)?;
+        for (row, scores) in rows.iter().zip(result[0].outer_iter()) {
             let mut told = Scores::default();
             for (label, raw) in self.labels.iter().zip(scores) {
                 set(&mut told, &self.spec, *label as usize, label.name(), *raw);
@@ -317,56 +397,36 @@ impl ImageModel {
         Ok(Self { spec: spec.clone(), graph, head, frames, features })
     }
 
-    fn backbone(
-        &mut self,
-        pictures: &[Picture],
-        eye: &mut Eye,
-        planes: &mut Vec<f32>,
-    ) -> Result<Vec<Vec<f32>>, ModelError> {
-        let Some(Preprocess::Rgb { width, height, fit, mean, std }) = &self.spec.preprocess else {
-            return Ok(Vec::new());
-        };
-        planes.clear();
-        for picture in pictures {
-            eye.planes(picture, (*width, *height), *fit, *mean, *std, planes);
-        }
-        let size = filled(pictures.len());
-        let one = planes.len() / pictures.len();
-        for _ in pictures.len()..size {
-            planes.extend_from_within(..one);
-        }
-        self.graph.run(size, &[Input::F32(planes, &[3, *height as usize, *width as usize])])
-    }
-
+    /// `pixels` is filled up to a batch, `count` of its pictures are the look's.
     fn score(
         &mut self,
-        pictures: &[Picture],
-        eye: &mut Eye,
-        planes: &mut Vec<f32>,
+        pixels: &Array4<f32>,
+        count: usize,
         scores: &mut Scores,
     ) -> Result<(), ModelError> {
-        let outputs = self.backbone(pictures, eye, planes)?;
+        let outputs = self.graph.run([Input::F32(pixels.view().into_dyn())])?;
         // Labels that the graph gives picture by picture: the look's score is their mean.
         for (spec, data) in self.spec.outputs.iter().zip(&outputs) {
-            let labels = spec.labels.len();
             for (column, label) in spec.labels.iter().enumerate() {
-                let sum: f32 = (0..pictures.len()).map(|row| data[row * labels + column]).sum();
+                let sum: f32 = data.outer_iter().take(count).map(|row| row[column]).sum();
                 if let Some(known) = FrameLabel::from_name(label) {
-                    set(scores, &self.spec, known as usize, label, sum / pictures.len() as f32);
+                    set(scores, &self.spec, known as usize, label, sum / count as f32);
                 }
             }
         }
         let (Some(head), Some(look)) = (&mut self.head, &self.spec.look) else { return Ok(()) };
-        let mut features = vec![0.0; self.frames * self.features];
-        let known = pictures.len() * self.features;
-        features[..known].copy_from_slice(&outputs[0][..known]);
-        let mut present = vec![0.0; self.frames];
-        present[..pictures.len()].fill(1.0);
-        features.extend_from_within(..);
-        present.extend_from_within(..);
-        let shape = [self.frames, self.features];
-        let inputs = [Input::F32(&features, &shape), Input::F32(&present, &shape[..1])];
-        let result = head.run(2, &inputs)?;
+        // The same look twice, since no batch is of one row.
+        let mut features = Array3::zeros((2, self.frames, self.features));
+        let mut present = Array2::zeros((2, self.frames));
+        for row in 0..2 {
+            features
+                .slice_mut(s![row, ..count, ..])
+                .assign(&outputs[0].slice_axis(Axis(0), (..count).into()));
+            present.slice_mut(s![row, ..count]).fill(1.0);
+        }
+        let inputs =
+            [Input::F32(features.view().into_dyn()), Input::F32(present.view().into_dyn())];
+        let result = head.run(inputs)?;
         for (label, raw) in look.outputs[0].labels.iter().zip(&result[0]) {
             if let Some(known) = FrameLabel::from_name(label) {
                 set(scores, &self.spec, known as usize, label, *raw);

@@ -136,6 +136,20 @@ impl Store {
         row.as_ref().map(stored).transpose()
     }
 
+    /// The newest alerts whose id begins with `prefix`, at most `limit`, of all that are stored.
+    pub async fn alerts_beginning(&self, prefix: &str, limit: usize) -> Result<Vec<Stored>> {
+        let rows = sqlx::query(
+            "SELECT body, received FROM alerts WHERE substr(id, 1, $1) = $2 \
+             ORDER BY opened DESC, id DESC LIMIT $3",
+        )
+        .bind(i64::try_from(prefix.len()).unwrap_or(i64::MAX))
+        .bind(prefix.to_owned())
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all(&self.0.pool)
+        .await?;
+        rows.iter().map(stored).collect()
+    }
+
     /// Every revision of an alert, oldest first.
     pub async fn revisions(&self, id: Uuid) -> Result<Vec<Change>> {
         let rows = sqlx::query(

@@ -1,12 +1,12 @@
-//! People's decisions in an append-only chain: each row is RFC 8785 canonical JSON that holds the hash of the row
-//! before it, so that nothing in the middle can be changed, taken out or slipped in unseen.
+//! People's decisions, and who looked at evidence, in an append-only chain: each row is RFC 8785 canonical JSON that
+//! holds the hash of the row before it, so that nothing in the middle can be changed, taken out or slipped in unseen.
 
 use sha2::{Digest as _, Sha256};
 use sqlx::Row as _;
 use uuid::Uuid;
 
 use super::{Result, Store, corrupt};
-use crate::event::{Decision, Digest};
+use crate::event::{Decision, Digest, Timestamp};
 
 /// What the first row holds in place of a hash.
 const NONE: &str = "";
@@ -16,7 +16,7 @@ const NONE: &str = "";
 pub struct AuditRow {
     /// From 1, without gaps.
     pub seq: u64,
-    /// Canonical JSON: `seq`, `previous`, `decision`, `uid`.
+    /// Canonical JSON: `seq`, `previous`, `decision` or `access`, `uid`.
     pub body: String,
     /// `sha256:<hex>` of `body`.
     pub hash: String,
@@ -35,6 +35,29 @@ pub struct ChainReport {
 impl Store {
     /// Appends a decision. `uid` is the caller's on the Unix socket.
     pub async fn append_decision(&self, decision: &Decision, uid: Option<u32>) -> Result<AuditRow> {
+        self.append(&decision.alert.to_string(), "decision", decision, uid).await
+    }
+
+    /// Appends that a piece of evidence was shown: by which road (`console`), at the daemon's clock.
+    pub async fn append_access(
+        &self,
+        evidence: &Digest,
+        road: &str,
+        at: Timestamp,
+    ) -> Result<AuditRow> {
+        let access =
+            serde_json::json!({ "evidence": evidence.to_string(), "road": road, "at": at });
+        self.append(NONE, "access", &access, None).await
+    }
+
+    /// `alert` is empty where the row is about none.
+    async fn append(
+        &self,
+        alert: &str,
+        kind: &str,
+        what: &impl serde::Serialize,
+        uid: Option<u32>,
+    ) -> Result<AuditRow> {
         let mut write = self.write().await?;
         let last = sqlx::query("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")
             .fetch_optional(&mut *write.tx)
@@ -44,7 +67,7 @@ impl Store {
             None => (1, NONE.to_owned()),
         };
         let body = serde_json::json!({
-            "seq": seq, "previous": previous, "decision": decision, "uid": uid,
+            "seq": seq, "previous": previous, kind: what, "uid": uid,
         });
         let body = serde_json_canonicalizer::to_string(&body).map_err(corrupt)?;
         let hash = hash_of(&body);
@@ -52,7 +75,7 @@ impl Store {
             "INSERT INTO audit (seq, alert, previous, body, hash) VALUES ($1, $2, $3, $4, $5)",
         )
         .bind(seq)
-        .bind(decision.alert.to_string())
+        .bind(alert.to_owned())
         .bind(previous)
         .bind(body.clone())
         .bind(hash.clone())
@@ -77,6 +100,16 @@ impl Store {
                 })
             })
             .collect()
+    }
+
+    /// The number of the row that has this hash.
+    pub async fn audit_row_of(&self, hash: &str) -> Result<Option<u64>> {
+        let row = sqlx::query("SELECT seq FROM audit WHERE hash = $1")
+            .bind(hash.to_owned())
+            .fetch_optional(&self.0.pool)
+            .await?;
+        let seq = row.map(|row| row.try_get::<i64, _>("seq")).transpose()?;
+        Ok(seq.map(|seq| seq.max(0) as u64))
     }
 
     /// Walks the whole chain.
@@ -136,7 +169,8 @@ fn fault(
     if linked != previous || content["previous"] != previous {
         return Some("it does not follow the row before it");
     }
-    if content["seq"] != seq || content["decision"]["alert"] != alert {
+    let about = content["decision"]["alert"].as_str().unwrap_or_default();
+    if content["seq"] != seq || about != alert {
         return Some("its columns are not what its content says");
     }
     None

@@ -4,7 +4,7 @@
 use sqlx::Row as _;
 
 use super::{Result, Store, Write};
-use crate::event::ChannelId;
+use crate::event::{ChannelId, Setting};
 use crate::evidence::wall_clock;
 
 /// How far a feed was handled.
@@ -18,10 +18,32 @@ pub struct FeedMark {
     pub second: Option<i64>,
 }
 
-/// What changed since the last one, to be saved; or all of it, when loaded.
+/// A channel's state as saved, with what must be known of it while only the store has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChannelState {
+    pub channel: ChannelId,
+    pub state: Vec<u8>,
+    /// Time alone may change it, so that it belongs into memory from the start.
+    pub awake: bool,
+    /// From its last `stream` event.
+    pub setting: Setting,
+    pub language: Option<String>,
+}
+
+/// A channel of which only the store has the state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asleep {
+    pub channel: ChannelId,
+    pub setting: Setting,
+    pub language: Option<String>,
+}
+
+/// What changed since the last one, to be saved; or, when loaded, all of it but the states of channels asleep.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Checkpoint {
-    pub channels: Vec<(ChannelId, Vec<u8>)>,
+    pub channels: Vec<ChannelState>,
+    /// Empty when saved.
+    pub asleep: Vec<Asleep>,
     /// Channels to forget; empty when loaded.
     pub removed: Vec<ChannelId>,
     pub feeds: Vec<FeedMark>,
@@ -38,17 +60,38 @@ impl Store {
         self.commit(&[], Some(checkpoint)).await
     }
 
-    /// All that was saved. A part that cannot be read is left out and named in the log: what it held is told again by
-    /// feeds that resume.
+    /// The saved state of one channel.
+    pub async fn channel_state(&self, channel: &ChannelId) -> Result<Option<Vec<u8>>> {
+        let row = sqlx::query("SELECT state FROM channel_state WHERE channel = $1")
+            .bind(channel.as_str().to_owned())
+            .fetch_optional(&self.0.pool)
+            .await?;
+        Ok(row.map(|row| row.try_get("state")).transpose()?)
+    }
+
+    /// All that was saved, but the states of channels asleep: [`Store::channel_state`] brings those one by one. A part
+    /// that cannot be read is left out and named in the log: what it held is told again by feeds that resume.
     pub async fn load_checkpoint(&self) -> Result<Checkpoint> {
         let mut out = Checkpoint::default();
         let mut tx = self.0.pool.begin().await?;
-        let rows = sqlx::query("SELECT channel, state FROM channel_state ORDER BY channel")
-            .fetch_all(&mut *tx)
-            .await?;
+        let rows = sqlx::query(
+            "SELECT channel, CASE WHEN awake = 1 THEN state END AS state, setting, language \
+             FROM channel_state ORDER BY channel",
+        )
+        .fetch_all(&mut *tx)
+        .await?;
         for row in rows {
-            let channel: String = row.try_get("channel")?;
-            out.channels.push((ChannelId::new(&channel), row.try_get("state")?));
+            let channel = ChannelId::new(&row.try_get::<String, _>("channel")?);
+            let setting: String = row.try_get("setting")?;
+            let setting = Setting::ALL.into_iter().find(|known| known.name() == setting);
+            let (setting, language) = (setting.unwrap_or_default(), row.try_get("language")?);
+            match row.try_get::<Option<Vec<u8>>, _>("state")? {
+                Some(state) => {
+                    let awake = true;
+                    out.channels.push(ChannelState { channel, state, awake, setting, language });
+                }
+                None => out.asleep.push(Asleep { channel, setting, language }),
+            }
         }
         let rows = sqlx::query("SELECT feed, resume, seen, second FROM feed_marks ORDER BY feed")
             .fetch_all(&mut *tx)
@@ -89,13 +132,18 @@ impl Store {
 impl Write<'_> {
     pub(super) async fn put_checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<()> {
         let now = wall_clock();
-        for (channel, state) in &checkpoint.channels {
+        for saved in &checkpoint.channels {
             sqlx::query(
-                "INSERT INTO channel_state (channel, state, saved) VALUES ($1, $2, $3) \
-                 ON CONFLICT (channel) DO UPDATE SET state = excluded.state, saved = excluded.saved",
+                "INSERT INTO channel_state (channel, state, awake, setting, language, saved) \
+                 VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (channel) DO UPDATE SET \
+                 state = excluded.state, awake = excluded.awake, setting = excluded.setting, \
+                 language = excluded.language, saved = excluded.saved",
             )
-            .bind(channel.as_str().to_owned())
-            .bind(state.clone())
+            .bind(saved.channel.as_str().to_owned())
+            .bind(saved.state.clone())
+            .bind(i64::from(saved.awake))
+            .bind(saved.setting.name())
+            .bind(saved.language.clone())
             .bind(now.0)
             .execute(&mut *self.tx)
             .await?;

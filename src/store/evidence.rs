@@ -69,6 +69,22 @@ impl Store {
         rows.iter().map(piece).collect()
     }
 
+    /// Digests of pieces that are kept, in order, after `after`; at most `limit`.
+    pub async fn kept_digests(&self, after: Option<&Digest>, limit: usize) -> Result<Vec<Digest>> {
+        let rows = sqlx::query(
+            "SELECT DISTINCT digest FROM evidence WHERE gone IS NULL AND digest > $1 ORDER BY digest LIMIT $2",
+        )
+        .bind(after.map(Digest::to_string).unwrap_or_default())
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all(&self.0.pool)
+        .await?;
+        let digest = |row: &sqlx::any::AnyRow| {
+            let text: String = row.try_get("digest")?;
+            Digest::parse(&text).ok_or_else(|| corrupt("a digest"))
+        };
+        rows.iter().map(digest).collect()
+    }
+
     /// What an alert cites, oldest first.
     pub async fn cited_by(&self, alert: Uuid) -> Result<Vec<CitedPiece>> {
         let rows = sqlx::query(sqlx::AssertSqlSafe(format!(

@@ -21,7 +21,7 @@ use sqlx::{Any, AnyPool, ConnectOptions as _, Executor as _, Transaction};
 
 pub use alerts::{AlertFilter, AlertPage, Commit, Stored};
 pub use audit::{AuditRow, ChainReport};
-pub use checkpoint::{Checkpoint, FeedMark};
+pub use checkpoint::{Asleep, ChannelState, Checkpoint, FeedMark};
 pub use evidence::{CitedPiece, Keep, Swept};
 pub use lock::FolderLock;
 pub use outbox::{OutboxItem, Urgent};

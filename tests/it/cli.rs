@@ -90,6 +90,11 @@ fn every_command_explains_itself_and_takes_a_config() {
         "bench",
         "schema",
         "sink test",
+        "feed list",
+        "feed test",
+        "record",
+        "audit verify",
+        "eval scenarios",
         "demo",
     ];
     let whole = out(&run(&["--help"]));

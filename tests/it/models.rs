@@ -7,6 +7,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use bytes::Bytes;
+use ndarray::{Array2, Array4, Axis};
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -239,24 +240,21 @@ fn a_look_scores_the_same_bits_in_any_company() {
     let mut backbone =
         Graph::open(spec, &manifest.dir, &spec.file, &spec.sha256, &spec.inputs, &spec.outputs)
             .unwrap();
-    let mut planes = Vec::new();
-    for name in PICTURES {
+    let mut planes = Array4::zeros((PICTURES.len(), 3, 224, 224));
+    for (name, target) in PICTURES.iter().zip(planes.outer_iter_mut()) {
         let picture = Picture::decode(&fixture_picture(name)).unwrap();
         let (mean, std) = ([127.0; 3], [128.0; 3]);
-        Eye::default().planes(&picture, (224, 224), Fit::Stretch, mean, std, &mut planes);
+        Eye::default().planes(&picture, Fit::Stretch, mean, std, target);
     }
-    let one = planes.len() / PICTURES.len();
     let mut first: Vec<Option<Vec<f32>>> = vec![None; PICTURES.len()];
     let mut dice = ChaCha8Rng::seed_from_u64(22);
     for size in BATCH_SIZES.into_iter().filter(|size| *size <= 8) {
         let places: Vec<usize> = (0..size).map(|_| dice.random_range(0..PICTURES.len())).collect();
-        let batch: Vec<f32> =
-            places.iter().flat_map(|i| planes[i * one..(i + 1) * one].to_vec()).collect();
-        let result = backbone.run(size, &[Input::F32(&batch, &[3, 224, 224])]).unwrap();
-        let width = result[0].len() / size;
-        for (place, row) in places.iter().zip(result[0].chunks_exact(width)) {
-            let known = first[*place].get_or_insert_with(|| row.to_vec());
-            let same = known.iter().zip(row).all(|(a, b)| a.to_bits() == b.to_bits());
+        let batch = planes.select(Axis(0), &places);
+        let result = backbone.run([Input::F32(batch.view().into_dyn())]).unwrap();
+        for (place, row) in places.iter().zip(result[0].outer_iter()) {
+            let known = first[*place].get_or_insert_with(|| row.iter().copied().collect());
+            let same = known.iter().zip(&row).all(|(a, b)| a.to_bits() == b.to_bits());
             assert!(same, "{} in a batch of {size}", PICTURES[*place]);
         }
     }
@@ -341,15 +339,10 @@ fn chat_scores_are_those_of_the_training() {
         for length in [16, 32, 64, 128, 256, 512].into_iter().filter(|l| *l >= ids.len()).take(2) {
             let mut padded = ids.clone();
             padded.resize(length, 0);
-            let result = graph
-                .run(
-                    2,
-                    &[
-                        Input::I32(&padded.repeat(2), &[length]),
-                        Input::F32(&context.repeat(2), &[context.len()]),
-                    ],
-                )
-                .unwrap();
+            let ids = Array2::from_shape_vec((2, length), padded.repeat(2)).unwrap();
+            let beside = Array2::from_shape_vec((2, context.len()), context.repeat(2)).unwrap();
+            let inputs = [Input::I32(ids.view().into_dyn()), Input::F32(beside.view().into_dyn())];
+            let result = graph.run(inputs).unwrap();
             for (score, wanted) in result[0].iter().zip(&wanted) {
                 furthest = furthest.max((score - wanted).abs());
                 compared += 1;

@@ -229,3 +229,56 @@ fn outcome(alerts: &str) -> Vec<(String, String, String, String)> {
     };
     alerts.lines().map(line).collect()
 }
+
+/// Lines of one channel, one a second from `from` seconds on.
+fn lines(channel: &str, from: u32, bodies: &[String]) -> String {
+    let line = |(n, body): (usize, &String)| {
+        let second = from + n as u32;
+        let at =
+            format!("2025-08-17T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60);
+        format!(
+            r#"{{"id":"{channel}-{second}","at":"{at}","channel":"kick:{channel}","user":{{"id":"u{n}"}},{body}}}"#
+        ) + "\n"
+    };
+    bodies.iter().enumerate().map(line).collect()
+}
+
+#[test]
+fn a_channel_asleep_in_the_store_comes_back_with_its_memory() {
+    if !has_runtime() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let gift = |n: u32| {
+        format!(
+            r#""type":"donation","amount":{{"value":"{n}.00","currency":"EUR"}},"source":"tip","text":"encore une gifle""#
+        )
+    };
+    let words = |text: &str| format!(r#""type":"chat","text":"{text}""#);
+    let live = r#""type":"stream","state":"live","category":"Just Chatting","language":"fr","country":"FR""#;
+    // An evening of paid requests in `a`, then an hour in which only others speak; later `a` again, in need.
+    let early: Vec<String> = std::iter::once(live.to_owned()).chain((5..9).map(gift)).collect();
+    let quiet = vec![words("salut"); 20];
+    let first = folder.path().join("first.jsonl");
+    std::fs::write(&first, lines("a", 0, &early) + &lines("b", 3600, &quiet)).expect("written");
+    let need: Vec<String> = std::iter::once(gift(9))
+        .chain(std::iter::repeat_n(words("il respire plus appelez le 15"), 8))
+        .collect();
+    let second = folder.path().join("second.jsonl");
+    std::fs::write(&second, lines("a", 7200, &need)).expect("written");
+    let config = config(folder.path(), &first);
+    run_live(folder.path(), &config);
+    let text = std::fs::read_to_string(&config).expect("a config");
+    std::fs::write(
+        &config,
+        text.replace("first.jsonl", "second.jsonl").replace("\"past\"", "\"later\""),
+    )
+    .expect("written");
+    run_live(folder.path(), &config);
+    let told = std::fs::read_to_string(folder.path().join("alerts.jsonl")).expect("alerts");
+    let (want, _) = replay(&[&first, &second], &["-c", config.to_str().expect("UTF-8")]);
+    assert_eq!(outcome(&told), outcome(&want));
+    let last: serde_json::Value =
+        serde_json::from_str(told.lines().last().expect("an alert")).expect("JSON");
+    assert_eq!(last["data"]["donations"]["count"], 5, "the evening is remembered: {last}");
+}

@@ -11,14 +11,16 @@ use vigie::alert::{
     State,
 };
 use vigie::event::{
-    ChannelId, Consumed, Decision, DecisionKind, Digest, FeedItem, Fuel, Keyer, Level, Stamp,
-    Tense, Timestamp, decode,
+    ChannelId, Consumed, Decision, DecisionKind, Digest, FeedItem, Fuel, Keyer, Level, Setting,
+    Stamp, Tense, Timestamp, decode,
 };
 use vigie::evidence::EvidenceRow;
 use vigie::store::journal::{
     Entry, Full, Journal, JournalError, JournalOptions, Mark, Note, Reader, TermsTold,
 };
-use vigie::store::{AlertFilter, Checkpoint, Commit, FeedMark, Sample, Store, StoreError};
+use vigie::store::{
+    AlertFilter, Asleep, ChannelState, Checkpoint, Commit, FeedMark, Sample, Store, StoreError,
+};
 
 pub const AT: Timestamp = Timestamp(1_755_468_843_120);
 
@@ -218,6 +220,13 @@ async fn a_checkpoint_moves_on_as_a_whole_and_comes_back_as_it_was() {
     let store = Store::open(dir.path()).await.unwrap();
     assert_eq!(store.load_checkpoint().await.unwrap(), Checkpoint::default());
     let (a, b) = (ChannelId::new("k:a"), ChannelId::new("k:b"));
+    let state = |channel: &ChannelId, state: Vec<u8>| ChannelState {
+        channel: channel.clone(),
+        state,
+        awake: true,
+        setting: Setting::Game,
+        language: Some("fr".into()),
+    };
     let mark = |cursor: Option<&str>, seen: &[u64]| FeedMark {
         feed: "f".into(),
         cursor: cursor.map(Into::into),
@@ -225,7 +234,8 @@ async fn a_checkpoint_moves_on_as_a_whole_and_comes_back_as_it_was() {
         second: cursor.map(|_| 1_755_468_843),
     };
     let first = Checkpoint {
-        channels: vec![(a.clone(), vec![0, 255, 39]), (b.clone(), vec![])],
+        channels: vec![state(&a, vec![0, 255, 39]), state(&b, vec![])],
+        asleep: vec![],
         removed: vec![],
         feeds: vec![mark(None, &[])],
         donations: Some("[1]".into()),
@@ -234,7 +244,8 @@ async fn a_checkpoint_moves_on_as_a_whole_and_comes_back_as_it_was() {
     store.save_checkpoint(&first).await.unwrap();
     assert_eq!(store.load_checkpoint().await.unwrap(), first);
     let second = Checkpoint {
-        channels: vec![(a.clone(), vec![1])],
+        channels: vec![state(&a, vec![1])],
+        asleep: vec![],
         removed: vec![b],
         feeds: vec![mark(Some("c2"), &[u64::MAX, 0, 7])],
         donations: None,
@@ -244,6 +255,15 @@ async fn a_checkpoint_moves_on_as_a_whole_and_comes_back_as_it_was() {
     // What was not told again stays.
     let expected = Checkpoint { removed: vec![], donations: first.donations, ..second };
     assert_eq!(store.load_checkpoint().await.unwrap(), expected);
+    // Of a channel asleep the state stays in the store until it is asked for.
+    let tired = ChannelState { awake: false, ..state(&a, vec![2]) };
+    let third = Checkpoint { channels: vec![tired], ..expected.clone() };
+    store.save_checkpoint(&third).await.unwrap();
+    let loaded = store.load_checkpoint().await.unwrap();
+    let asleep = Asleep { channel: a.clone(), setting: Setting::Game, language: Some("fr".into()) };
+    assert_eq!((loaded.channels, loaded.asleep), (vec![], vec![asleep]));
+    assert_eq!(store.channel_state(&a).await.unwrap(), Some(vec![2]));
+    assert_eq!(store.channel_state(&ChannelId::new("k:never")).await.unwrap(), None);
     assert!(store.alert(Uuid::from_u128(2)).await.unwrap().is_some());
 }
 

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::super::{CliError, setup};
 use super::{Labelled, progress, told, write_line};
-use crate::event::{FRAME_LABELS, Scores};
+use crate::event::{FRAME_LABELS, FrameLabel, Scores};
 use crate::model::{Looked, ModelKind, Scorer};
 
 /// Pictures of a look.
@@ -35,8 +35,9 @@ struct Told<'a> {
 #[derive(Serialize)]
 struct ToldClip<'a> {
     path: &'a Path,
-    /// Second at which the highest look of each label begins.
-    at: Labelled,
+    /// Second at which the highest look begins: the one with the highest score of any label but `camera`, which says
+    /// how a picture was made and not what it shows. The first of equals.
+    at: f64,
     scores: Labelled,
     motion: Option<f32>,
     looks: u64,
@@ -51,22 +52,22 @@ struct Bad<'a> {
     error: String,
 }
 
-/// The highest look so far.
+/// The highest look so far, label by label.
 #[derive(Default)]
 struct Clip {
     scores: Scores,
-    at: [f32; FRAME_LABELS.len()],
+    at: f64,
+    highest: Option<f32>,
     motion: Option<f32>,
     looks: u64,
 }
 
 impl Clip {
     fn take(&mut self, looked: &Looked, at: f64) {
-        for label in FRAME_LABELS {
-            let new = looked.scores.frame(label);
-            if new > self.scores.frame(label) {
-                self.at[label as usize] = at as f32;
-            }
+        let shown = FRAME_LABELS.into_iter().filter(|label| *label != FrameLabel::Camera);
+        let highest = shown.filter_map(|label| looked.scores.frame(label)).reduce(f32::max);
+        if self.looks == 0 || highest > self.highest {
+            (self.at, self.highest) = (at, highest);
         }
         self.scores = self.scores.max(looked.scores);
         self.motion = match (self.motion, looked.motion) {
@@ -77,11 +78,9 @@ impl Clip {
     }
 }
 
-fn labelled(scores: &Scores, value: impl Fn(usize, f32) -> f32) -> Labelled {
-    let of = |label: &crate::event::FrameLabel| {
-        Some((label.name(), value(*label as usize, scores.frame(*label)?)))
-    };
-    Labelled(FRAME_LABELS.iter().filter_map(of).collect())
+fn labelled(scores: &Scores) -> Labelled {
+    let of = |label: FrameLabel| Some((label.name(), scores.frame(label)?));
+    Labelled(FRAME_LABELS.into_iter().filter_map(of).collect())
 }
 
 /// Looks in order; what cannot be read is told in its place, and exit is 1 at the end.
@@ -123,7 +122,7 @@ pub fn frames(paths: &[PathBuf], fps: f64, clip: bool, config: &Path) -> Result<
             }
             whole.take(&looked, at);
             if !clip {
-                let scores = labelled(&looked.scores, |_, p| p);
+                let scores = labelled(&looked.scores);
                 write_line(
                     &mut out,
                     &Told { path, at, scores, motion: looked.motion, model: &model },
@@ -133,8 +132,8 @@ pub fn frames(paths: &[PathBuf], fps: f64, clip: bool, config: &Path) -> Result<
         if clip && whole.looks > 0 {
             let line = ToldClip {
                 path,
-                at: labelled(&whole.scores, |label, _| whole.at[label]),
-                scores: labelled(&whole.scores, |_, p| p),
+                at: whole.at,
+                scores: labelled(&whole.scores),
                 motion: whole.motion,
                 looks: whole.looks,
                 model: &model,
