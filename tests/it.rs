@@ -26,6 +26,8 @@ mod evidence;
 mod feed;
 #[path = "it/frame_parity.rs"]
 mod frame_parity;
+#[path = "it/lies.rs"]
+mod lies;
 #[path = "it/long.rs"]
 mod long;
 #[path = "it/models.rs"]

@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 pub use exhibit::{Behind, PaidAct, Role, Said, Seen};
-pub use picture::{LookWeight, REST};
+pub use picture::LookWeight;
 
 use crate::event::{
     Body, CHAT_LABELS, ChannelId, ChatLabel, Consumed, Event, Fuel, Gap, LookScores, Manner, Money,
@@ -87,9 +87,14 @@ impl Channel {
         self.fade = fade.clone();
     }
 
+    /// Whether it comes so long after its time that chat of it is only counted.
+    pub fn is_late(&self, at: Timestamp, late_ms: i64) -> bool {
+        self.now.since(at) > late_ms
+    }
+
     /// Takes in one thing. `late_ms`: chat older than this against channel time is only counted.
     pub fn consume(&mut self, entry: &Consumed, late_ms: i64) -> Effect {
-        let late = self.now.since(entry.at) > late_ms;
+        let late = self.is_late(entry.at, late_ms);
         self.now = self.now.max(entry.at);
         match &entry.fuel {
             Fuel::Event { event, stamp, scores, plain, unscored, manner } => {
@@ -222,7 +227,7 @@ impl Channel {
         let weight = self.picture.see(self.now, look, &self.fade);
         self.purse.look(self.now, weight, &self.fade);
         let harmful = weight.violence > 0.0 || weight.burst > 0.5;
-        let still = !look.identical && look.motion.is_some_and(|motion| motion < REST);
+        let still = weight.rests;
         self.exhibits.look(self.now, look, harmful, still);
         if weight.violence > 0.0 {
             self.last_harm = Some(self.now);

@@ -4,19 +4,21 @@
 use serde::{Deserialize, Serialize};
 
 use super::fading::{HalfLives, Peak, Sum, Sums, half};
-use crate::event::{FrameLabel, LookScores, Signal, Signals, Timestamp, harm};
+use crate::event::{Digest, FrameLabel, LookScores, Signal, Signals, Timestamp, harm};
 
 /// Motion within a look below this is rest. Measured on 64 × 36 grey thumbnails: sensor and JPEG noise of a still
 /// scene stay under .006, a person who talks moves the picture by .01 and more.
-pub const REST: f32 = 0.008;
+const REST: f32 = 0.008;
 /// Change between looks below this means that nothing moved in between.
 const SAME: f32 = 0.02;
 /// Motion at which a burst begins to count, and where it counts whole.
 const BURST: (f32, f32) = (0.03, 0.09);
 /// Looks further apart than this say nothing of the time in between.
 const APART_MS: i64 = 5 * 60_000;
-/// A feed that repeats one picture over at least two looks and this time is frozen.
+/// A feed that repeats one picture over at least two looks and this time is frozen (contracts, "Looks").
 const FROZEN_MS: i64 = 60_000;
+/// Pictures captured longer ago than this show nothing of now: the feed's picture is as good as frozen.
+const BEHIND_MS: i64 = 60_000;
 /// A stillness that begins within this time of a burst came after it.
 const AFTER_MS: i64 = 10 * 60_000;
 
@@ -30,10 +32,13 @@ pub struct LookWeight {
     pub violence: f64,
     /// Strength of the burst of motion, 0..=1.
     pub burst: f64,
+    /// It moved so little that it counts as rest.
+    pub rests: bool,
 }
 
 /// See the module.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Picture {
     violence_peak: Peak,
     violence: Sums<3>,
@@ -51,8 +56,10 @@ pub struct Picture {
     still: Peak,
     still_hurt: Peak,
     burst_at: Option<Timestamp>,
-    identical_since: Option<(Timestamp, u32)>,
+    /// The last picture, and when the look came that showed it first.
+    shown: Option<(Digest, Timestamp)>,
     frozen: bool,
+    behind: bool,
 }
 
 impl Picture {
@@ -83,12 +90,11 @@ impl Picture {
                 FrameLabel::Camera => self.camera = Some((score, at)),
             }
         }
-        if look.identical {
-            self.freeze(at);
+        let Some(last) = look.frames.last() else { return weight };
+        self.behind = at.since(last.at) > BEHIND_MS;
+        if self.repeats(at, look) || self.behind {
             return weight;
         }
-        self.identical_since = None;
-        self.frozen = false;
         let changed = self.changed(&look.thumb);
         if let Some(motion) = look.motion {
             let half = minute(Signal::PictureMotion60s);
@@ -99,17 +105,25 @@ impl Picture {
             if strength >= 0.5 || weight.violence >= 0.5 {
                 self.burst_at = Some(at);
             }
-            self.rest(at, motion < REST, changed, fade);
+            weight.rests = motion < REST;
+            self.rest(at, weight.rests, changed, fade);
         }
         self.last = Some((at, look.thumb.clone()));
         weight
     }
 
-    /// A look that proves nothing: the same bytes again. What was measured before keeps its running maximum.
-    fn freeze(&mut self, at: Timestamp) {
-        let (since, looks) = self.identical_since.get_or_insert((at, 0));
-        *looks += 1;
-        self.frozen = *looks >= 2 && at.since(*since) >= FROZEN_MS;
+    /// Whether the look only repeats, byte for byte, the picture before it: it proves neither motion nor stillness, and
+    /// what was measured before keeps its running maximum. After a minute of it the feed is frozen.
+    fn repeats(&mut self, at: Timestamp, look: &LookScores) -> bool {
+        if let Some((digest, since)) = self.shown
+            && look.frames.iter().all(|frame| frame.digest == digest)
+        {
+            self.frozen = at.since(since) >= FROZEN_MS;
+            return true;
+        }
+        self.frozen = false;
+        self.shown = look.frames.last().map(|frame| (frame.digest, at));
+        false
     }
 
     /// Mean change of brightness against the look before, 0..=1; none without one or if it is too old.
@@ -157,8 +171,9 @@ impl Picture {
         harm::contribution(self.violence_peak.at(at, half) as f32)
     }
 
+    /// The feed repeats one picture, or brings pictures of long ago: what happens now is not seen.
     pub fn frozen(&self) -> bool {
-        self.frozen
+        self.frozen || self.behind
     }
 
     pub fn signals(&self, at: Timestamp, fade: &HalfLives, out: &mut Signals) {
@@ -180,7 +195,7 @@ impl Picture {
                 out.set(Signal::PictureCamera2m, camera.into());
             }
         }
-        if self.last.is_some() {
+        if self.has_looked() {
             let half = fade.of(Signal::PictureMotion60s, half::S60);
             let looks = self.looks.at(at, half);
             if looks > 0.05 {
@@ -192,12 +207,85 @@ impl Picture {
             ] {
                 out.set(signal, peak.at(at, fade.of(signal, half::M30)));
             }
-            out.set(Signal::PictureFrozenNow, f64::from(u8::from(self.frozen)));
+            out.set(Signal::PictureFrozenNow, f64::from(u8::from(self.frozen())));
         }
     }
 
     /// Whether any look was ever taken in.
     pub fn has_looked(&self) -> bool {
-        self.last.is_some() || self.identical_since.is_some()
+        self.last.is_some() || self.shown.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{LookFrame, Scores};
+
+    /// A look of `pictures` captured at `at` (seconds), with the motion of a picture that rests.
+    fn look(at: i64, pictures: &[u8]) -> LookScores {
+        let frame =
+            |byte: &u8| LookFrame { digest: Digest::of(&[*byte]), at: Timestamp(at * 1000) };
+        LookScores {
+            id: "L".into(),
+            frames: pictures.iter().map(frame).collect(),
+            scores: Scores::default(),
+            unscored: None,
+            motion: (pictures.len() > 1).then_some(0.001),
+            thumb: vec![9; 144],
+        }
+    }
+
+    fn still(picture: &Picture, at: i64) -> f64 {
+        let mut signals = Signals::default();
+        picture.signals(Timestamp(at * 1000), &HalfLives::default(), &mut signals);
+        signals.get(Signal::PictureStill30m).unwrap_or(0.0).into()
+    }
+
+    #[test]
+    fn a_picture_repeated_over_two_looks_and_a_minute_is_frozen_until_one_differs() {
+        let mut picture = Picture::default();
+        for (at, frozen) in [(0, false), (20, false), (40, false), (59, false), (60, true)] {
+            picture.see(Timestamp(at * 1000), &look(at, &[1, 1]), &HalfLives::default());
+            assert_eq!(picture.frozen(), frozen, "{at}");
+        }
+        picture.see(Timestamp(80_000), &look(80, &[1, 2]), &HalfLives::default());
+        assert!(!picture.frozen());
+    }
+
+    #[test]
+    fn a_frozen_picture_adds_no_stillness_and_takes_none_away() {
+        let mut picture = Picture::default();
+        for at in [0, 20, 40] {
+            picture.see(
+                Timestamp(at * 1000),
+                &look(at, &[at as u8, at as u8 + 1]),
+                &HalfLives::default(),
+            );
+        }
+        let measured = still(&picture, 40);
+        assert!((measured - 40.0).abs() < 1.0, "{measured}");
+        for at in (60..600).step_by(20) {
+            picture.see(Timestamp(at * 1000), &look(at, &[41, 41]), &HalfLives::default());
+        }
+        assert!(picture.frozen());
+        let kept = still(&picture, 580);
+        assert!(kept <= measured && kept > measured * 0.6, "{kept} of {measured}");
+    }
+
+    #[test]
+    fn pictures_of_long_ago_are_no_stillness_of_now() {
+        let mut picture = Picture::default();
+        for at in [100, 120, 140, 160] {
+            picture.see(
+                Timestamp(at * 1000),
+                &look(at - 61, &[at as u8, 1]),
+                &HalfLives::default(),
+            );
+            assert!(picture.frozen());
+        }
+        assert_eq!(still(&picture, 160), 0.0);
+        picture.see(Timestamp(180_000), &look(179, &[3, 4]), &HalfLives::default());
+        assert!(!picture.frozen());
     }
 }

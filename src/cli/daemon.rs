@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 
+use super::beat::Beat;
 use super::commit::Committer;
 use super::control;
 use super::desk::HouseDesk;
@@ -20,21 +21,22 @@ use super::engine::{Engine, Oracle};
 use super::gate::{FeedState, Gate};
 use super::intake::{FeedClock, Intake};
 use super::observe::{FeedCounts, InferenceCounts, SinkCounts};
+use super::recall::recall;
 use super::reload::{self, Current, FeedSetup, Reloader, Starter};
-use super::setup::{self, SetupError, clock};
-use super::shard::{Rows, Shard, Standing, ToShard, Wiring};
+use super::setup::{self, SetupError};
+use super::shard::{Rows, Shard, ToShard, Wiring};
 use super::shelf::Shelf;
-use super::terms::Terms;
-use crate::config::{self, Clock, Config, Mode};
+use super::terms::{Standing, Terms};
+use crate::config::{self, Config, Mode};
 use crate::console;
 use crate::delivery::{Delivery, SinkOptions};
-use crate::event::{ChannelId, Keyer, Level, Timestamp};
+use crate::event::{ChannelId, Keyer, Kind, Level, Timestamp};
 use crate::feed::Dedupe;
 use crate::evidence::{Evidence, EvidenceOptions, IdentityKey};
 use crate::model::{Door, Escalation, Inference, InferenceOptions};
 use crate::store::{Keep, Store};
 use crate::store::journal::{Journal, JournalOptions};
-use crate::telemetry::{Component, Health, Metrics, Status};
+use crate::telemetry::{Clock, Component, Dropped, Health, Metrics, Status};
 
 /// Why the daemon cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -205,11 +207,14 @@ impl Daemon {
         let committer = tokio::spawn(committer.run(committer_inbox));
 
         // What the last run knew.
+        let clock = Clock::machine();
         let checkpoint = store.load_checkpoint().await?;
         let clocks: Vec<FeedClock> = config
             .feeds
             .iter()
-            .map(|feed| if feed.clock() == Clock::Data { FeedClock::Data } else { FeedClock::Live })
+            .map(|feed| {
+                if feed.clock() == config::Clock::Data { FeedClock::Data } else { FeedClock::Live }
+            })
             .collect();
         let most = NonZeroUsize::new(config.limits.channels).unwrap_or(NonZeroUsize::MIN);
         let door =
@@ -219,30 +224,10 @@ impl Daemon {
         intake.dedupe = Dedupe::with_window(window, window.saturating_mul(10));
         let oracle = Oracle::model(Escalation::open(&manifest).map_err(SetupError::from)?);
         let mut engine = Engine::new(terms.clone(), oracle);
-        for saved in &checkpoint.channels {
-            match serde_json::from_slice::<super::engine::Slot>(&saved.state) {
-                Ok(slot) => {
-                    intake.door.restore(&saved.channel, saved.setting, saved.language.as_deref());
-                    engine.restore(saved.channel.clone(), slot);
-                }
-                Err(error) => {
-                    tracing::error!(%error, "a channel's checkpoint cannot be read; it starts anew")
-                }
-            }
-        }
-        for known in &checkpoint.asleep {
-            intake.door.restore(&known.channel, known.setting, known.language.as_deref());
-        }
+        let mut resume = recall(&checkpoint, &config, &clock, &mut intake, &mut engine);
         let asleep = checkpoint.asleep.into_iter().map(|known| known.channel).collect();
         let (idle, in_memory) = (config.limits.idle.0, config.limits.channels);
         let shelf = Shelf::new(store.clone(), asleep, durable, idle, in_memory);
-        if let Some(donations) = &checkpoint.donations {
-            match serde_json::from_str(donations) {
-                Ok(donations) => intake.dedupe.restore_donations(donations),
-                Err(error) => tracing::error!(%error,
-                    "the donations of the checkpoint cannot be read; one that another feed tells again counts twice"),
-            }
-        }
         let (samples_tx, samples) = mpsc::channel(1024);
         let floors = current.clone();
         let names: Vec<String> = config.feeds.iter().map(|feed| feed.name.clone()).collect();
@@ -250,7 +235,7 @@ impl Daemon {
             terms: terms.clone(),
             journal: Some(journal.clone()),
             feeds: names,
-            data_clock: config.feeds.iter().map(|feed| feed.clock() == Clock::Data).collect(),
+            data: config.feeds.iter().map(|feed| feed.clock() == config::Clock::Data).collect(),
             rules: reload::rule_counters(&config, &metrics),
             limits: config.limits.clone(),
         };
@@ -260,6 +245,8 @@ impl Daemon {
             rows: rows.clone(),
             live: live.clone(),
             samples: samples_tx,
+            late: metrics.dropped_counter(Some(Kind::Chat), Dropped::Late),
+            clock: clock.clone(),
             floor: Arc::new(move |channel| floor(&floors.get(), channel)),
             shelf,
         };
@@ -287,6 +274,7 @@ impl Daemon {
                 out,
                 keyer,
                 observer: observer.clone(),
+                clock: clock.clone(),
                 health: health.clone(),
                 stop: stop.clone(),
             },
@@ -296,12 +284,7 @@ impl Daemon {
         };
         let mut states = Vec::new();
         for (place, feed) in config.feeds.iter().enumerate() {
-            let mark = checkpoint.feeds.iter().find(|mark| mark.feed == feed.name);
-            let saved: Option<Box<str>> = mark.and_then(|m| m.cursor.as_deref()).map(Into::into);
-            if let Some(mark) = mark {
-                intake.dedupe.restore(place as u16, mark.seen.clone(), saved.clone());
-                intake.restore_second(place as u16, mark.second);
-            }
+            let saved = resume[place].take();
             let (control, inbox) = mpsc::channel(256);
             let setup = FeedSetup::new(feed, &config)?;
             reloader.begin(place as u16, setup, saved.clone(), inbox, false);
@@ -327,6 +310,8 @@ impl Daemon {
             health: health.clone(),
             observer: observer.clone(),
             states,
+            beats: config.feeds.iter().map(|_| Beat::default()).collect(),
+            clock: clock.clone(),
             under_way: std::sync::Weak::new(),
             seq: 0,
             out: Vec::new(),
@@ -453,7 +438,7 @@ fn host_of(url: &str) -> Option<String> {
 
 /// The level that the config shows at least for a channel.
 fn floor(config: &Config, channel: &ChannelId) -> Level {
-    let known = config.known_of(channel.as_str(), clock());
+    let known = config.known_of(channel.as_str(), setup::clock());
     known.filter_map(|entry| entry.level_floor).max().unwrap_or_default()
 }
 
@@ -527,11 +512,11 @@ fn housekeeping(
                 .zip(levels)
                 .for_each(|(level, count)| metrics.set_channels(*level, count));
             if let Ok(views) = delivery.overview().await {
-                counts.overview(&views, clock());
+                counts.overview(&views, setup::clock());
             }
             if swept.is_none_or(|then| then.elapsed() > Duration::from_secs(600)) {
                 swept = Some(Instant::now());
-                let now = clock();
+                let now = setup::clock();
                 if let Err(error) = store.sweep(&evidence, now).await {
                     tracing::warn!(%error, "expired evidence was not swept");
                 }

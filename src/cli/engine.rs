@@ -11,7 +11,7 @@ use super::setup::outputs;
 use super::terms::Terms;
 use crate::alert::{Book, Change, Judgement, Moment};
 use crate::channel::{Channel, Stream};
-use crate::event::{ChannelId, Consumed, Fuel, Level, SIGNALS, Signals, Timestamp};
+use crate::event::{ChannelId, Consumed, Fuel, Kind, Level, SIGNALS, Signals, Timestamp};
 use crate::model::Escalation;
 use crate::risk;
 use crate::store::journal::Mark;
@@ -77,9 +77,11 @@ pub struct Slot {
     /// Number of the checkpoint that it last went into; not remembered.
     #[serde(skip)]
     pub saved_in: u64,
-    /// The feed that last brought something; not remembered.
+    /// The feed that last brought something, by its place in the config, and by the name that a restart goes by.
     #[serde(skip)]
     pub feed: u16,
+    #[serde(default)]
+    pub feed_name: Box<str>,
 }
 
 /// What came of consuming one thing.
@@ -93,6 +95,8 @@ pub struct Step {
     /// A paid request for an act came.
     pub act: bool,
     pub samples: Vec<Sample>,
+    /// Chat too late to be heard came: it was only counted.
+    pub late: bool,
     /// Places of the rules that matched, once for each evaluation.
     pub matched: Vec<usize>,
 }
@@ -197,6 +201,8 @@ impl Engine {
             let end = Timestamp((second + 1) * 1000);
             self.evaluate(&entry.channel, &mut slot, end, true, &mut step);
         }
+        step.late = matches!(&entry.fuel, Fuel::Event { event, .. } if event.kind() == Kind::Chat)
+            && slot.channel.is_late(entry.at, self.terms.late_ms());
         let effect = slot.channel.consume(entry, self.terms.late_ms());
         step.act = effect.act;
         let now = slot.channel.now;

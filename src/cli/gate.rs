@@ -2,7 +2,6 @@
 //! the inference threads, gives the second's beat to live feeds, asks for checkpoints, and takes wishes for pictures
 //! and saved cursors back to the feeds.
 
-use std::collections::HashSet;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -10,24 +9,25 @@ use lru::LruCache;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use super::beat::Beat;
 use super::commit::ToCommitter;
 use super::intake::{Admission, FeedClock, Intake, Outcome};
 use super::observe::FeedCounts;
-use super::setup::{self, clock};
-use super::shard::{Barrier, Rows, Standing, ToShard};
+use super::recall::barrier;
+use super::setup;
+use super::shard::{Barrier, Rows, ToShard};
+use super::terms::Standing;
 use crate::config::Config;
 use crate::event::{ChannelId, Event, FeedItem, Kind, Level, Timestamp, Unscored, UserKey};
 use crate::evidence::{Evidence, Identity, IdentityKey};
 use crate::feed::{FeedEvent, FeedObserver, FeedReport, FromFeed, ToFeed};
 use crate::model::{Inference, LookJob, Looked, Message, MessageScores, Ready, Rejected, Scored};
-use crate::store::FeedMark;
-use crate::telemetry::{Component, Dropped, Health, Metrics, Status};
+use crate::telemetry::{Clock, Component, Corrected, Dropped, Health, Metrics, Status};
 
 /// How long chat waits for room in a full inference queue before it is shed.
 const SHED_AFTER: Duration = Duration::from_millis(250);
 
 /// A feed's place at the gate; it keeps it as long as the daemon runs.
-#[derive(Default)]
 pub struct FeedState {
     /// Its name in the config.
     name: String,
@@ -35,11 +35,6 @@ pub struct FeedState {
     control: Option<mpsc::Sender<ToFeed>>,
     /// The newest cursor that a checkpoint holds.
     saved: Option<Box<str>>,
-    connected: Option<Instant>,
-    newest: Timestamp,
-    /// Newest `at` five seconds ago, and when that was.
-    before: Option<(Instant, Timestamp)>,
-    level: bool,
 }
 
 /// The one task that every feed's items go through.
@@ -58,7 +53,10 @@ pub struct Gate {
     pub metrics: Metrics,
     pub health: Health,
     pub observer: Arc<FeedCounts>,
+    /// Feeds by place, and below the beat of each.
     pub states: Vec<FeedState>,
+    pub beats: Vec<Beat>,
+    pub clock: Clock,
     /// The last checkpoint asked for; gone once it is saved.
     pub under_way: Weak<Barrier>,
     pub seq: u64,
@@ -97,7 +95,7 @@ impl Known {
 impl FeedState {
     /// A feed that begins, after `saved`.
     pub fn new(name: String, control: mpsc::Sender<ToFeed>, saved: Option<Box<str>>) -> Self {
-        Self { name, control: Some(control), saved, ..Self::default() }
+        Self { name, control: Some(control), saved }
     }
 }
 
@@ -202,20 +200,25 @@ impl Gate {
         let name = self.states.get(place).map(|feed| feed.name.clone()).unwrap_or_default();
         match from.what {
             FeedEvent::Item(item) => self.item(from.feed, item, from.received).await,
-            FeedEvent::Connected | FeedEvent::Recovered => {
-                if matches!(from.what, FeedEvent::Connected) {
-                    self.intake.dedupe.reconnected(from.feed);
-                }
+            FeedEvent::Connected { resumed } => {
+                self.intake.dedupe.reconnected(from.feed);
                 self.health.set(Component::Feed(&name), Status::Up);
-                if let Some(state) = self.states.get_mut(place) {
-                    state.connected = Some(Instant::now());
+                if let Some(beat) = self.beats.get_mut(place) {
+                    beat.connected(self.clock.ran());
+                }
+                let mut out = Vec::new();
+                self.intake.back(from.feed, resumed, from.received, &mut out);
+                for admission in out {
+                    self.admit(from.feed, admission, from.received).await;
                 }
             }
+            FeedEvent::Recovered => self.health.set(Component::Feed(&name), Status::Up),
             FeedEvent::Disconnected { reason, attempt } => {
                 tracing::warn!(feed = %name, %reason, attempt, "not connected");
                 self.health.set(Component::Feed(&name), Status::Down(reason));
-                if let Some(state) = self.states.get_mut(place) {
-                    state.connected = None;
+                self.intake.lost(from.feed, from.received);
+                if let Some(beat) = self.beats.get_mut(place) {
+                    beat.lost();
                 }
             }
             FeedEvent::Failing { reason } => {
@@ -225,8 +228,8 @@ impl Gate {
             FeedEvent::Ended => {
                 tracing::info!(feed = %name, "ended");
                 self.health.set(Component::Feed(&name), Status::Degraded("it has ended".into()));
-                if let Some(state) = self.states.get_mut(place) {
-                    state.connected = None;
+                if let Some(beat) = self.beats.get_mut(place) {
+                    beat.lost();
                 }
             }
         }
@@ -234,7 +237,7 @@ impl Gate {
 
     async fn item(&mut self, feed: u16, item: FeedItem, received: Timestamp) {
         let counted = match &item {
-            FeedItem::Event(event) => Some((event.kind(), event.at)),
+            FeedItem::Event(event) => Some(event.kind()),
             _ => None,
         };
         if let FeedItem::Cursor(_) = &item {
@@ -258,16 +261,20 @@ impl Gate {
             evidence.offer_event(event, level);
         };
         let outcome = self.intake.item(feed, item, received, &mut out, &mut seen);
-        if let Some((kind, at)) = counted {
+        if let Some(kind) = counted {
             match outcome {
-                Outcome::Admitted { ahead } => {
+                Outcome::Admitted { at, ahead, unknown_amount } => {
                     let report = FeedReport::Event { kind, at, lag_ms: received.since(at) };
                     self.observer.report(feed, report);
-                    if ahead {
-                        self.observer.report(feed, FeedReport::Ahead { kind });
+                    for (so, what) in
+                        [(ahead, Corrected::TimeAhead), (unknown_amount, Corrected::AmountUnknown)]
+                    {
+                        if so {
+                            self.observer.report(feed, FeedReport::Corrected { kind, what });
+                        }
                     }
-                    if let Some(state) = self.states.get_mut(usize::from(feed)) {
-                        state.newest = state.newest.max(at);
+                    if let Some(beat) = self.beats.get_mut(usize::from(feed)) {
+                        beat.came(at);
                     }
                 }
                 Outcome::Refused(_) => self.metrics.dropped(Some(kind), Dropped::Repeat),
@@ -290,7 +297,7 @@ impl Gate {
             Admission::Seconds { feed, from, to } => {
                 self.tell(ToShard::Seconds { feed, from, to }).await
             }
-            Admission::Gap(gap) => self.tell(ToShard::Gap { gap }).await,
+            Admission::Gap { feed, gap } => self.tell(ToShard::Gap { feed, gap }).await,
             Admission::Ready(Ready::Event { admitted, message }) => {
                 let channel = admitted.event.channel.clone();
                 let kind = admitted.event.kind();
@@ -300,17 +307,9 @@ impl Gate {
                     self.score(channel, seq, message, kind, feed).await;
                 }
             }
-            Admission::Ready(Ready::Look { channel, at, id, frames, pictures, identical }) => {
-                let look = ToShard::Look {
-                    feed,
-                    seq,
-                    channel: channel.clone(),
-                    at,
-                    id,
-                    frames,
-                    identical,
-                    received,
-                };
+            Admission::Ready(Ready::Look { channel, at, id, frames, pictures }) => {
+                let look =
+                    ToShard::Look { feed, seq, channel: channel.clone(), at, id, frames, received };
                 self.tell(look).await;
                 self.look(channel, seq, LookJob { pictures }, feed).await;
             }
@@ -367,34 +366,20 @@ impl Gate {
 
     /// A second of the daemon's clock: ticks for channels of live feeds that are connected and level.
     async fn second(&mut self) {
-        let now = clock();
-        for place in 0..self.states.len() {
+        let (now, ran) = (self.clock.now(), self.clock.ran());
+        let mut out = Vec::new();
+        for place in 0..self.beats.len() {
             let feed = place as u16;
             if self.intake.clock(feed) != FeedClock::Live {
                 continue;
             }
-            let state = &mut self.states[place];
-            let settled =
-                state.connected.is_some_and(|since| since.elapsed() >= Duration::from_secs(5));
-            match state.before {
-                Some((then, newest)) if then.elapsed() >= Duration::from_secs(5) => {
-                    // A backlog: the newest time gains more than the clock does.
-                    state.level = state.newest.since(newest) <= 6_000;
-                    state.before = Some((Instant::now(), state.newest));
+            if let Some(level_for) = self.beats[place].beat(ran) {
+                self.tell(ToShard::Tick { feed, now, level_for }).await;
+                self.intake.beat(feed, now, &mut out);
+                for admission in out.drain(..) {
+                    self.admit(feed, admission, now).await;
                 }
-                None => state.before = Some((Instant::now(), state.newest)),
-                _ => {}
             }
-            if settled && state.level {
-                self.tell(ToShard::Tick { feed, now }).await;
-            }
-        }
-        let mut out = Vec::new();
-        if self.states.len() == 1 && self.intake.clock(0) == FeedClock::Live {
-            self.intake.close_looks(now, &mut out);
-        }
-        for admission in out {
-            self.admit(0, admission, now).await;
         }
         self.flush_identities().await;
     }
@@ -411,27 +396,9 @@ impl Gate {
         if self.under_way.strong_count() > 0 {
             return;
         }
-        let mut feeds = Vec::new();
-        let unfinished = self.intake.door.unfinished();
-        let mut named = HashSet::new();
-        // Also of those that a reload took away: should they come back, they go on there.
-        for (place, feed) in self.states.iter().enumerate() {
-            let place = place as u16;
-            if named.insert(feed.name.clone()) {
-                let (cursor, seen) = self.intake.dedupe.mark(place, &unfinished);
-                let (feed, second) = (feed.name.clone(), self.intake.second(place));
-                feeds
-                    .push((place, FeedMark { feed, cursor: cursor.map(Into::into), seen, second }));
-            }
-        }
-        let barrier = Arc::new(Barrier {
-            feeds,
-            donations: self.intake.dedupe.changed_donations().map(|changed| {
-                // A list of numbers.
-                serde_json::to_string(&changed).unwrap_or_default()
-            }),
-            config: self.config.digest(),
-        });
+        // Also of feeds that a reload took away: should they come back, they go on there.
+        let feeds: Vec<&str> = self.states.iter().map(|feed| feed.name.as_str()).collect();
+        let barrier = Arc::new(barrier(&mut self.intake, &feeds, self.config.digest()));
         self.under_way = Arc::downgrade(&barrier);
         self.tell(ToShard::Barrier(barrier)).await;
     }
@@ -453,6 +420,14 @@ impl Gate {
 
     /// Feeds have ended: their cursors go into the next checkpoint with all that they brought.
     async fn drained(&mut self, places: &[u16]) -> Vec<Option<Box<str>>> {
+        let now = self.clock.now();
+        for place in places {
+            // What it does not bring again when it comes back is missing.
+            self.intake.lost(*place, now);
+            if let Some(beat) = self.beats.get_mut(usize::from(*place)) {
+                beat.lost();
+            }
+        }
         self.checkpoint().await;
         let saved = |place: &u16| self.states.get(usize::from(*place))?.saved.clone();
         places.iter().map(saved).collect()
@@ -466,15 +441,17 @@ impl Gate {
         self.config = config;
         for place in gone {
             if let Some(state) = self.states.get_mut(usize::from(place)) {
-                let (name, saved) = (std::mem::take(&mut state.name), state.saved.take());
-                *state = FeedState { name, saved, ..FeedState::default() };
+                state.control = None;
             }
         }
         for (place, name, clock, control) in begun {
             self.intake.seat(place, clock);
             match self.states.get_mut(usize::from(place)) {
-                Some(known) => *known = FeedState::new(name, control, known.saved.take()),
-                None => self.states.push(FeedState::new(name, control, None)),
+                Some(known) => known.control = Some(control),
+                None => {
+                    self.states.push(FeedState::new(name, control, None));
+                    self.beats.push(Beat::default());
+                }
             }
         }
         self.tell(ToShard::Reload(standing)).await;

@@ -11,7 +11,7 @@ use crate::event::{Kind, Timestamp};
 use crate::feed::{FeedObserver, FeedReport};
 use crate::model::{Manifest, ModelError, ModelKind, Watcher};
 use crate::store::OutboxItem;
-use crate::telemetry::{Component, Dropped, FeedMetrics, Health, Metrics, Status};
+use crate::telemetry::{Component, Corrected, Dropped, FeedMetrics, Health, Metrics, Status};
 
 /// Counts of every feed, by place; a feed that a reload took away has none.
 pub struct FeedCounts {
@@ -95,7 +95,8 @@ impl Heard {
                 self.lag_ms = Some(lag_ms);
             }
             FeedReport::Dropped { reason, .. } => *self.skipped.entry(reason).or_default() += 1,
-            FeedReport::Ahead { .. } => self.ahead += 1,
+            FeedReport::Corrected { what: Corrected::TimeAhead, .. } => self.ahead += 1,
+            FeedReport::Corrected { .. } => {}
             FeedReport::Connected(connected) => self.connected_since = connected.then(clock),
             FeedReport::Reconnect => self.reconnects += 1,
         }
@@ -124,8 +125,7 @@ impl FeedObserver for FeedCounts {
                 };
                 self.metrics.dropped(kind, reason);
             }
-            // Times set to the clock have no family of their own in the contract.
-            FeedReport::Ahead { .. } => {}
+            FeedReport::Corrected { kind, what } => self.metrics.corrected(kind, what),
             FeedReport::Connected(connected) => counts.connected(connected),
             FeedReport::Reconnect => counts.reconnected(),
         }

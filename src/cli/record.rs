@@ -158,7 +158,7 @@ impl Recorder {
                     .suspend(|| tell(format_args!("not connected: {reason}; it is tried again")));
                 Ok(())
             }
-            FeedEvent::Connected => {
+            FeedEvent::Connected { .. } => {
                 self.bar.suspend(|| tell("connected; Ctrl-C ends the recording"));
                 Ok(())
             }

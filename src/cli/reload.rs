@@ -19,15 +19,14 @@ use super::gate::{Reload, ToGate};
 use super::intake::FeedClock;
 use super::observe::FeedCounts;
 use super::setup::{config_with_secrets, inactive_rules};
-use super::shard::Standing;
-use super::terms::Terms;
+use super::terms::{Standing, Terms};
 use crate::config::{self, Clock, Config, ConfigErrors, FeedKind, Mode, Problem};
 use crate::delivery::{Delivery, SinkOptions};
 use crate::event::{Keyer, Kind};
 use crate::feed::{self, FromFeed, ToFeed};
 use crate::model::Manifest;
 use crate::store::journal::Journal;
-use crate::telemetry::{Component, Health, Metrics, Status, systemd};
+use crate::telemetry::{Clock as Ticker, Component, Health, Metrics, Status, systemd};
 
 /// A feed that was told to end has this long until its task is broken off.
 const GOODBYE: Duration = Duration::from_secs(5);
@@ -92,7 +91,7 @@ impl FeedSetup {
         way: Way,
         stop: CancellationToken,
     ) -> BoxFuture<'static, ()> {
-        let (feed, Way { out, control, observer }) = (self.feed.clone(), way);
+        let (feed, Way { out, control, observer, clock }) = (self.feed.clone(), way);
         match feed.kind {
             FeedKind::Websocket => {
                 let options = feed::WebsocketOptions {
@@ -106,7 +105,7 @@ impl FeedSetup {
                     insecure: feed.insecure,
                 };
                 let task = feed::websocket::run(
-                    place, options, resume, keyer, out, control, observer, stop,
+                    place, options, resume, keyer, out, control, observer, clock, stop,
                 );
                 task.boxed()
             }
@@ -114,7 +113,7 @@ impl FeedSetup {
                 let path = feed.path.unwrap_or_default();
                 let options = feed::RecordingOptions { path, speed: feed.speed };
                 let task = feed::recording::run(
-                    place, options, resume, keyer, out, control, observer, stop,
+                    place, options, resume, keyer, out, control, observer, clock, stop,
                 );
                 task.boxed()
             }
@@ -131,6 +130,7 @@ pub struct Way {
     pub out: mpsc::Sender<FromFeed>,
     pub control: mpsc::Receiver<ToFeed>,
     pub observer: Arc<FeedCounts>,
+    pub clock: Ticker,
 }
 
 /// What every feed's task is given.
@@ -138,6 +138,7 @@ pub struct Starter {
     pub out: mpsc::Sender<FromFeed>,
     pub keyer: Keyer,
     pub observer: Arc<FeedCounts>,
+    pub clock: Ticker,
     pub health: Health,
     pub stop: CancellationToken,
 }
@@ -152,7 +153,8 @@ impl Starter {
         later: bool,
     ) -> Running {
         let stop = self.stop.child_token();
-        let way = Way { out: self.out.clone(), control, observer: self.observer.clone() };
+        let (observer, clock) = (self.observer.clone(), self.clock.clone());
+        let way = Way { out: self.out.clone(), control, observer, clock };
         let (name, channels) = (&setup.feed.name, &setup.feed.channels);
         self.observer.seat(place, name);
         self.health.declare_feed(name, channels);
@@ -406,12 +408,12 @@ impl Reloader {
                 None => seats.push(seat),
             }
         }
-        let (feeds, data_clock) = seats.into_iter().unzip();
+        let (feeds, data) = seats.into_iter().unzip();
         Standing {
             terms: self.terms.clone(),
             journal: Some(self.journal.clone()),
             feeds,
-            data_clock,
+            data,
             rules: rule_counters(config, &self.metrics),
             limits: config.limits.clone(),
         }

@@ -91,7 +91,7 @@ enum Waiting {
     Event { admitted: Admitted, scores: Option<oneshot::Receiver<Result<MessageScores, Unscored>>> },
     Look { look: Box<OpenLook>, scores: oneshot::Receiver<Result<Looked, Unscored>> },
     Seconds { from: i64, to: i64 },
-    Gap(crate::event::Gap),
+    Gap { feed: u16, gap: crate::event::Gap },
 }
 
 struct OpenLook {
@@ -99,7 +99,6 @@ struct OpenLook {
     at: Timestamp,
     id: Box<str>,
     frames: Vec<crate::event::LookFrame>,
-    identical: bool,
 }
 
 fn recordings(
@@ -167,7 +166,7 @@ fn inference(manifest: &Manifest, threads: usize) -> Result<Inference, crate::mo
 fn wait_for(admission: Admission, inference: &Inference) -> Waiting {
     match admission {
         Admission::Seconds { from, to, .. } => Waiting::Seconds { from, to },
-        Admission::Gap(gap) => Waiting::Gap(gap),
+        Admission::Gap { feed, gap } => Waiting::Gap { feed, gap },
         Admission::Ready(Ready::Event { admitted, message }) => {
             let scores = message.map(|message| {
                 let (reply, scores) = oneshot::channel();
@@ -176,7 +175,7 @@ fn wait_for(admission: Admission, inference: &Inference) -> Waiting {
             });
             Waiting::Event { admitted, scores }
         }
-        Admission::Ready(Ready::Look { channel, at, id, frames, pictures, identical }) => {
+        Admission::Ready(Ready::Look { channel, at, id, frames, pictures }) => {
             let (reply, scores) = oneshot::channel();
             let mut job = LookJob { pictures };
             let mut reply: Box<dyn crate::model::Scored<Looked>> = Box::new(reply);
@@ -185,7 +184,7 @@ fn wait_for(admission: Admission, inference: &Inference) -> Waiting {
                 (job, reply) = back;
                 std::thread::sleep(std::time::Duration::from_millis(1));
             }
-            let look = OpenLook { channel, at, id, frames, identical };
+            let look = OpenLook { channel, at, id, frames };
             Waiting::Look { look: Box::new(look), scores }
         }
     }
@@ -215,8 +214,8 @@ fn consume(next: Waiting, engine: &mut Engine, counts: &mut Counts, told: &mut d
         Waiting::Look { look, scores } => {
             counts.looks += 1;
             let scores = scores.blocking_recv().unwrap_or(Err(Unscored::NoModel));
-            let OpenLook { channel, at, id, frames, identical } = *look;
-            let entry = look_entry(channel, at, id, frames, identical, scores);
+            let OpenLook { channel, at, id, frames } = *look;
+            let entry = look_entry(channel, at, id, frames, scores);
             take(engine.consume(&entry), &entry.channel, counts, told);
         }
         Waiting::Seconds { from, to } => {
@@ -232,8 +231,8 @@ fn consume(next: Waiting, engine: &mut Engine, counts: &mut Counts, told: &mut d
                 }
             }
         }
-        Waiting::Gap(gap) => {
-            for entry in gap_entries(&gap, engine) {
+        Waiting::Gap { feed, gap } => {
+            for entry in gap_entries(feed, &gap, engine) {
                 take(engine.consume(&entry), &entry.channel, counts, told);
             }
         }
@@ -274,7 +273,6 @@ pub fn look_entry(
     at: Timestamp,
     id: Box<str>,
     mut frames: Vec<crate::event::LookFrame>,
-    identical: bool,
     scores: Result<Looked, Unscored>,
 ) -> Consumed {
     let look = match scores {
@@ -288,7 +286,6 @@ pub fn look_entry(
                 unscored: None,
                 motion: looked.motion,
                 thumb: looked.thumb,
-                identical,
             }
         }
         Err(why) => LookScores {
@@ -298,23 +295,30 @@ pub fn look_entry(
             unscored: Some(why),
             motion: None,
             thumb: Vec::new(),
-            identical,
         },
     };
     Consumed { channel, at, fuel: Fuel::Look { look } }
 }
 
-/// A gap for its channel, or for every channel known.
-pub fn gap_entries(gap: &crate::event::Gap, engine: &Engine) -> Vec<Consumed> {
+/// A gap for its channel, or for every channel that its feed last brought.
+pub fn gap_entries(feed: u16, gap: &crate::event::Gap, engine: &Engine) -> Vec<Consumed> {
     let channels = match &gap.channel {
         Some(channel) => vec![channel.clone()],
         None => {
-            let mut all: Vec<ChannelId> = engine.slots().map(|(id, _)| id.clone()).collect();
+            let mut all: Vec<ChannelId> = engine
+                .slots()
+                .filter(|(_, slot)| slot.feed == feed)
+                .map(|(id, _)| id.clone())
+                .collect();
             all.sort();
             all
         }
     };
-    let entry = |channel| Consumed { channel, at: gap.to, fuel: Fuel::Gap { gap: gap.clone() } };
+    // Known from now on; it moves no channel's time.
+    let entry = |channel: ChannelId| {
+        let at = engine.slot(&channel).map_or(gap.from, |slot| slot.channel.now);
+        Consumed { channel, at, fuel: Fuel::Gap { gap: gap.clone() } }
+    };
     channels.into_iter().map(entry).collect()
 }
 

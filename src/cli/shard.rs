@@ -15,9 +15,8 @@ use super::commit::ToCommitter;
 use super::engine::{Engine, Step};
 use super::replay::{event_entry, gap_entries, look_entry};
 use super::shelf::Shelf;
-use super::terms::Terms;
+use super::terms::Standing;
 use crate::alert::{Change, EvidenceKind};
-use crate::config::Limits;
 use crate::console::{ChannelRow, Live};
 use crate::event::{
     Admitted, ChannelId, Consumed, Decision, Digest, Fuel, Gap, Level, LookFrame, SampleRequest,
@@ -26,8 +25,8 @@ use crate::event::{
 use crate::evidence::Piece;
 use crate::model::{Looked, MessageScores};
 use crate::risk::look_every_ms;
-use crate::store::journal::Journal;
 use crate::store::{ChannelState, FeedMark};
+use crate::telemetry::Clock;
 
 /// A page's row of a channel is renewed at most this often.
 const ROW_EVERY: Duration = Duration::from_secs(1);
@@ -53,7 +52,6 @@ pub enum ToShard {
         at: Timestamp,
         id: Box<str>,
         frames: Vec<LookFrame>,
-        identical: bool,
         received: Timestamp,
     },
     MessageScored {
@@ -75,8 +73,11 @@ pub enum ToShard {
     Tick {
         feed: u16,
         now: Timestamp,
+        /// How long the feed has been connected and level, in all: only that time passes.
+        level_for: Duration,
     },
     Gap {
+        feed: u16,
         gap: Gap,
     },
     Barrier(Arc<Barrier>),
@@ -103,20 +104,6 @@ pub struct Barrier {
 /// Rows of the page, by channel; bounded by the shards' channels.
 pub type Rows = Arc<RwLock<HashMap<ChannelId, ChannelRow>>>;
 
-/// What a config gives a shard; a reload gives another.
-pub struct Standing {
-    pub terms: Arc<Terms>,
-    /// Tells what it records as judged under these terms.
-    pub journal: Option<Journal>,
-    /// Names of the feeds, by place; a feed keeps its place as long as the daemon runs.
-    pub feeds: Vec<String>,
-    /// Feeds whose times are data: looks are always waited for.
-    pub data_clock: Vec<bool>,
-    /// Counters of rules by their place: matches.
-    pub rules: Vec<IntCounter>,
-    pub limits: Limits,
-}
-
 /// What a shard needs from the house.
 pub struct Wiring {
     pub standing: Arc<Standing>,
@@ -125,6 +112,9 @@ pub struct Wiring {
     pub live: broadcast::Sender<Live>,
     /// Requests for pictures, on their way to the feeds.
     pub samples: mpsc::Sender<(u16, SampleRequest)>,
+    /// Counts chat that came too late to be heard.
+    pub late: IntCounter,
+    pub clock: Clock,
     pub floor: Arc<dyn Fn(&ChannelId) -> Level + Send + Sync>,
     pub shelf: Shelf,
 }
@@ -132,7 +122,7 @@ pub struct Wiring {
 enum Item {
     Ready(Consumed),
     Event(Admitted),
-    Look { at: Timestamp, id: Box<str>, frames: Vec<LookFrame>, identical: bool },
+    Look { at: Timestamp, id: Box<str>, frames: Vec<LookFrame> },
     Seconds { from: i64, to: i64 },
     Barrier,
     Decide { decision: Decision, uid: Option<u32>, done: oneshot::Sender<Option<Change>> },
@@ -142,8 +132,18 @@ struct Pending {
     seq: u64,
     item: Item,
     received: Timestamp,
-    since: Instant,
+    /// When it came, on the clock that only runs.
+    since: Duration,
     feed: u16,
+}
+
+/// See [`Shard::live_tick`].
+struct Touch {
+    /// On the clock that only runs.
+    ran: Duration,
+    level_for: Duration,
+    /// The channel's time then.
+    now: Timestamp,
 }
 
 struct Snapshot {
@@ -164,7 +164,10 @@ pub struct Shard {
     /// The last request of each channel with an open act, for its next look.
     acts: HashMap<ChannelId, (Digest, Timestamp)>,
     rows_at: HashMap<ChannelId, Instant>,
-    touched: HashMap<ChannelId, Instant>,
+    /// When something other than a tick last came to a channel.
+    touched: HashMap<ChannelId, Touch>,
+    /// How long each live feed has been connected and level, as last told.
+    level_for: HashMap<u16, Duration>,
     looks_asked: u64,
     /// Checkpoints begun.
     snapshots: u64,
@@ -174,6 +177,7 @@ pub struct Shard {
 
 impl Shard {
     pub fn new(engine: Engine, wiring: Wiring) -> Self {
+        let looks_asked = wiring.clock.now().0.unsigned_abs();
         Self {
             engine,
             wiring,
@@ -183,7 +187,9 @@ impl Shard {
             acts: HashMap::new(),
             rows_at: HashMap::new(),
             touched: HashMap::new(),
-            looks_asked: 0,
+            level_for: HashMap::new(),
+            // Names of looks are never those of an earlier run, which the feed remembers.
+            looks_asked,
             snapshots: 0,
             slept: Instant::now(),
         }
@@ -191,10 +197,9 @@ impl Shard {
 
     /// Runs until told to stop or all senders are gone.
     pub fn run(mut self, mut inbox: mpsc::Receiver<ToShard>) {
-        for (channel, _) in
-            self.engine.slots().map(|(c, s)| (c.clone(), s.level())).collect::<Vec<_>>()
-        {
-            self.renew_row(&channel, 0, true);
+        let known: Vec<_> = self.engine.slots().map(|(c, slot)| (c.clone(), slot.feed)).collect();
+        for (channel, feed) in known {
+            self.renew_row(&channel, feed, true);
         }
         while let Some(message) = inbox.blocking_recv() {
             match message {
@@ -204,7 +209,8 @@ impl Shard {
         }
     }
 
-    fn take(&mut self, message: ToShard) {
+    /// One message; [`Shard::run`] without its thread.
+    pub fn take(&mut self, message: ToShard) {
         match message {
             ToShard::Event { feed, seq, admitted, scored, received } => {
                 let channel = admitted.event.channel.clone();
@@ -215,8 +221,8 @@ impl Shard {
                 };
                 self.enqueue(channel, seq, item, received, feed);
             }
-            ToShard::Look { feed, seq, channel, at, id, frames, identical, received } => {
-                let item = Item::Look { at, id, frames, identical };
+            ToShard::Look { feed, seq, channel, at, id, frames, received } => {
+                let item = Item::Look { at, id, frames };
                 self.enqueue(channel, seq, item, received, feed);
             }
             ToShard::MessageScored { channel, seq, scores } => {
@@ -227,10 +233,9 @@ impl Shard {
             }
             ToShard::LookScored { channel, seq, scores } => self.look_scored(channel, seq, scores),
             ToShard::Seconds { feed, from, to } => self.seconds(feed, from, to),
-            ToShard::Tick { feed, now } => self.live_tick(feed, now),
-            ToShard::Gap { gap } => {
-                for entry in gap_entries(&gap, &self.engine) {
-                    let feed = self.engine.slot(&entry.channel).map_or(0, |slot| slot.feed);
+            ToShard::Tick { feed, now, level_for } => self.live_tick(feed, now, level_for),
+            ToShard::Gap { feed, gap } => {
+                for entry in gap_entries(feed, &gap, &self.engine) {
                     self.enqueue(entry.channel.clone(), 0, Item::Ready(entry), Timestamp(0), feed);
                 }
             }
@@ -245,6 +250,15 @@ impl Shard {
         }
     }
 
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Whether nothing waits for a score.
+    pub fn is_idle(&self) -> bool {
+        self.queues.is_empty() && self.overtaken.is_empty()
+    }
+
     fn enqueue(
         &mut self,
         channel: ChannelId,
@@ -253,7 +267,7 @@ impl Shard {
         received: Timestamp,
         feed: u16,
     ) {
-        let pending = Pending { seq, item, received, since: Instant::now(), feed };
+        let pending = Pending { seq, item, received, since: self.wiring.clock.ran(), feed };
         self.queues.entry_ref(&channel).or_default().push_back(pending);
         self.drain(&channel);
     }
@@ -269,17 +283,15 @@ impl Shard {
 
     fn look_scored(&mut self, channel: ChannelId, seq: u64, scores: Result<Looked, Unscored>) {
         if let Some((channel, pending)) = self.overtaken.remove(&seq) {
-            if let Item::Look { at, id, frames, identical } = pending.item {
-                let entry = look_entry(channel.clone(), at, id, frames, identical, scores);
+            if let Item::Look { at, id, frames } = pending.item {
+                let entry = look_entry(channel.clone(), at, id, frames, scores);
                 self.consume(entry, pending.received, pending.feed, None);
             }
             return;
         }
         let of = channel.clone();
         self.scored(&channel, seq, |item| match item {
-            Item::Look { at, id, frames, identical } => {
-                Item::Ready(look_entry(of, at, id, frames, identical, scores))
-            }
+            Item::Look { at, id, frames } => Item::Ready(look_entry(of, at, id, frames, scores)),
             other => other,
         });
     }
@@ -293,14 +305,9 @@ impl Shard {
                 return;
             };
             let late = matches!(head.item, Item::Look { .. })
-                && !self
-                    .wiring
-                    .standing
-                    .data_clock
-                    .get(usize::from(head.feed))
-                    .copied()
-                    .unwrap_or(false)
-                && head.since.elapsed() >= self.wiring.standing.limits.look_wait.0;
+                && !self.wiring.standing.data_clock(head.feed)
+                && self.wiring.clock.ran().saturating_sub(head.since)
+                    >= self.wiring.standing.limits.look_wait.0;
             match &head.item {
                 Item::Event(_) => return,
                 Item::Look { .. } if !late => return,
@@ -348,7 +355,18 @@ impl Shard {
         }
     }
 
-    fn live_tick(&mut self, feed: u16, now: Timestamp) {
+    fn touch(&mut self, channel: &ChannelId, feed: u16) {
+        let Some(slot) = self.engine.slot(channel) else { return };
+        let touch = Touch {
+            ran: self.wiring.clock.ran(),
+            level_for: self.level_for.get(&feed).copied().unwrap_or_default(),
+            now: slot.channel.now,
+        };
+        self.touched.insert(channel.clone(), touch);
+    }
+
+    fn live_tick(&mut self, feed: u16, now: Timestamp, level_for: Duration) {
+        self.level_for.insert(feed, level_for);
         // Looks that waited too long are overtaken even where nothing else comes.
         let waiting: Vec<ChannelId> = self.queues.keys().cloned().collect();
         waiting.iter().for_each(|channel| self.drain(channel));
@@ -356,11 +374,17 @@ impl Shard {
             let Some(slot) = self.engine.slot(&channel).filter(|slot| slot.feed == feed) else {
                 continue;
             };
-            let still = self.touched.get(&channel).map_or(Duration::ZERO, |then| then.elapsed());
+            let Some(touch) = self.touched.get(&channel) else {
+                self.touch(&channel, feed);
+                continue;
+            };
+            // Time in which the feed was down or behind is not made up.
+            let still = self.wiring.clock.ran().saturating_sub(touch.ran);
+            let still = still.min(level_for.saturating_sub(touch.level_for));
             if still < Duration::from_secs(1) || self.queues.contains_key(&channel) {
                 continue;
             }
-            let passed = slot.channel.now.plus_ms(still.as_millis() as i64).min(now);
+            let passed = touch.now.plus_ms(still.as_millis() as i64).min(now);
             let at = Timestamp(passed.second() * 1000);
             if at > slot.channel.now {
                 let entry = Consumed { channel, at, fuel: Fuel::Tick };
@@ -394,7 +418,10 @@ impl Shard {
         let channel = entry.channel.clone();
         self.wake(&channel);
         let slot = self.engine.slot_mut(&channel);
-        slot.feed = feed;
+        if slot.feed != feed || slot.feed_name.is_empty() {
+            slot.feed = feed;
+            slot.feed_name = self.wiring.standing.feed(feed).into();
+        }
         if let Some(journal) = &self.wiring.standing.journal {
             let mut mark = slot.mark;
             let state = || serde_json::to_value(&*slot).unwrap_or_default();
@@ -409,7 +436,10 @@ impl Shard {
             }
         }
         if !matches!(entry.fuel, Fuel::Tick) {
-            self.touched.insert(channel.clone(), Instant::now());
+            self.touch(&channel, feed);
+        }
+        if step.late {
+            self.wiring.late.inc();
         }
         self.keep_acts(&entry, &step);
         self.told(&channel, step, received, feed, decided);
@@ -529,7 +559,8 @@ impl Shard {
             note: String::new(),
             frozen: slot.channel.frozen(),
             unwatched: false,
-            feed: self.wiring.standing.feeds.get(usize::from(feed)).cloned().unwrap_or_default(),
+            gaps: slot.channel.gaps(),
+            feed: self.wiring.standing.feed(feed).to_owned(),
             last_event: Some(slot.channel.now),
             alert: slot.book.live().map(|alert| alert.id),
         };
@@ -601,8 +632,11 @@ impl Shard {
     /// A channel that sleeps comes back before anything happens to it.
     fn wake(&mut self, channel: &ChannelId) {
         if self.engine.slot(channel).is_none()
-            && let Some(slot) = self.wiring.shelf.wake(channel)
+            && let Some(mut slot) = self.wiring.shelf.wake(channel)
         {
+            let place =
+                self.wiring.standing.feeds.iter().position(|name| **name == *slot.feed_name);
+            slot.feed = place.map_or(u16::MAX, |place| place as u16);
             self.engine.restore(channel.clone(), slot);
         }
     }
@@ -616,7 +650,10 @@ impl Shard {
             return;
         }
         self.slept = Instant::now();
-        let silent = |id: &ChannelId| self.touched.get(id).map_or(Duration::MAX, Instant::elapsed);
+        let ran = self.wiring.clock.ran();
+        let silent = |id: &ChannelId| {
+            self.touched.get(id).map_or(Duration::MAX, |touch| ran.saturating_sub(touch.ran))
+        };
         let mut able: Vec<(Duration, ChannelId)> = self
             .engine
             .slots()

@@ -2,17 +2,19 @@
 //! models; written into the journal, so that a replay judges each entry as it was judged when it came.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use prometheus::IntCounter;
 use serde::{Deserialize, Serialize};
 
 use super::setup::{compile, judge, public_url};
 use crate::alert::{Authority, Holds, House, Words};
 use crate::channel::HalfLives;
-use crate::config::{Config, ConfigErrors, Dur, Language, Levels, Rule};
+use crate::config::{Config, ConfigErrors, Dur, Language, Levels, Limits, Rule};
 use crate::event::{Digest, Offence, Signal, Signals};
 use crate::model::{Manifest, ModelKind};
 use crate::risk::{Judge, RuleError};
-use crate::store::journal::TermsTold;
+use crate::store::journal::{Journal, TermsTold};
 
 /// The written form: nothing else of a config or manifest has a say in which alerts come, or in their words.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -144,5 +146,31 @@ impl Terms {
     /// Chat later than this in channel time is only counted.
     pub fn late_ms(&self) -> i64 {
         self.written.late_ms
+    }
+}
+
+/// What a config gives a shard; a reload gives another.
+pub struct Standing {
+    pub terms: Arc<Terms>,
+    /// Tells what it records as judged under these terms.
+    pub journal: Option<Journal>,
+    /// Names of the feeds, by place; a feed keeps its place as long as the daemon runs.
+    pub feeds: Vec<String>,
+    /// Feeds whose times are data: looks are always waited for.
+    pub data: Vec<bool>,
+    /// Counters of rules by their place: matches.
+    pub rules: Vec<IntCounter>,
+    pub limits: Limits,
+}
+
+impl Standing {
+    /// The name of the feed at this place.
+    pub fn feed(&self, place: u16) -> &str {
+        self.feeds.get(usize::from(place)).map_or("", String::as_str)
+    }
+
+    /// Whether its times are data.
+    pub fn data_clock(&self, place: u16) -> bool {
+        self.data.get(usize::from(place)).copied().unwrap_or(false)
     }
 }

@@ -8,7 +8,7 @@ use tokio::sync::broadcast;
 use uuid::Uuid;
 
 use crate::alert::{Alert, Change, ChangeKind, Dossier, EvidenceKind, State};
-use crate::event::{ChannelId, Digest, Level, Timestamp};
+use crate::event::{ChannelId, Digest, Gap, Level, Timestamp};
 
 /// Why the house could not answer. The words go to the log and, without detail, to the reader.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +67,8 @@ pub struct ChannelRow {
     pub frozen: bool,
     /// No feed brings it at the moment: whatever happens there is not seen.
     pub unwatched: bool,
+    /// What could not be seen lately, oldest first.
+    pub gaps: Vec<Gap>,
     pub feed: String,
     pub last_event: Option<Timestamp>,
     /// The alert that is open on it.

@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 
 use crate::alert::{Alert, Change, State as AlertState, Words, Zone};
-use crate::event::{ChannelId, Level, Signal, Timestamp};
+use crate::event::{ChannelId, Gap, Level, Signal, Timestamp};
 
 use super::alert_view::AlertView;
 use super::api::{LangQuery, dossier_page, uuid, wants_html};
@@ -174,6 +174,12 @@ fn channel_line(row: &ChannelRow, words: &Words, zone: &Zone) -> ChannelLine {
     }
     if row.frozen {
         flags.push(("frozen", words.t("ui-frozen")));
+    }
+    let today = |gap: &&Gap| row.last_event.is_some_and(|at| at.since(gap.to) < 86_400_000);
+    if let Some(gap) = row.gaps.last().filter(today) {
+        let (from, to) = (zone.clock(gap.from), zone.clock(gap.to));
+        let text = words.t_args("ui-gap", &[("from", from.into()), ("to", to.into())]);
+        flags.push(("gap", text));
     }
     ChannelLine {
         id: row.id.to_string(),

@@ -61,9 +61,6 @@ pub struct LookScores {
     /// 16 × 9 grey thumbnail of the last picture, row by row: what the next look is compared with.
     #[serde(with = "thumb")]
     pub thumb: Vec<u8>,
-    /// Every picture was byte-identical to the channel's one before: it proves nothing, neither motion nor rest.
-    #[serde(default)]
-    pub identical: bool,
 }
 
 mod thumb {

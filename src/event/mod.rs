@@ -9,6 +9,7 @@ mod money;
 mod score;
 mod signal;
 mod time;
+mod window;
 mod wire;
 
 pub use flow::{

@@ -624,27 +624,6 @@ impl Signal {
         ALL.into_iter().find(|s| s.name() == name || s.cel_name() == name)
     }
 
-    /// The built-in half-life of its sum or peak, in milliseconds: half of the window in its name. None for what does
-    /// not fade: counts of voices, shares of the messages, what holds now.
-    pub fn half_life_ms(self) -> Option<i64> {
-        use Signal as S;
-        let stem = self.stem();
-        let share = matches!(self, S::ChatAlike60s | S::ChatLaughter60s | S::CouplingLift24h);
-        if share || self == S::PictureCamera2m || stem.ends_with("_voices") {
-            return None;
-        }
-        let window = self.name().rsplit('.').next()?;
-        let unit = match window.chars().last()? {
-            's' => 1_000,
-            'm' => 60_000,
-            'h' => 3_600_000,
-            'd' => 86_400_000,
-            _ => return None,
-        };
-        let number: i64 = window[..window.len() - 1].parse().ok()?;
-        Some(number * unit / 2)
-    }
-
     /// The middle part of the name: `distress` of `chat.distress.60s`.
     pub fn stem(self) -> &'static str {
         self.name().split('.').nth(1).unwrap_or_default()

@@ -18,7 +18,12 @@ impl Timestamp {
     pub fn parse(text: &str) -> Option<Self> {
         let at: jiff::Timestamp = text.parse().ok()?;
         let ms = at.as_millisecond();
-        (OLDEST..NEWEST).contains(&ms).then_some(Self(ms))
+        Some(Self(ms)).filter(Self::is_plausible)
+    }
+
+    /// Whether it lies in the years 2005 to 2100.
+    pub fn is_plausible(&self) -> bool {
+        (OLDEST..NEWEST).contains(&self.0)
     }
 
     /// The whole second it lies in, counted from 1970.

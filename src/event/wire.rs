@@ -16,6 +16,11 @@ use super::{
     Notice, StreamInfo, Timestamp, User, UserKey,
 };
 
+/// Longest id of an event or a channel, in bytes: they stand in every queue and map.
+const MOST_NAME: usize = 1024;
+/// Longest cursor, in bytes.
+const MOST_CURSOR: usize = 16 << 10;
+
 /// Why a message is no event; each variant is a reason under which it is counted.
 #[derive(Debug, thiserror::Error)]
 pub enum WireError {
@@ -215,20 +220,25 @@ fn json_error(error: serde_json::Error) -> WireError {
 fn build(raw: Raw, extra: Extra, keyer: &Keyer) -> Result<FeedItem, WireError> {
     match &*raw.kind {
         "cursor" => {
-            return Ok(FeedItem::Cursor((*raw.value.ok_or(WireError::Field("value"))?).into()));
+            let value = raw.value.filter(|value| value.len() <= MOST_CURSOR);
+            return Ok(FeedItem::Cursor((*value.ok_or(WireError::Field("value"))?).into()));
         }
         "gap" => {
-            let from = raw.from.ok_or(WireError::Field("from"))?;
-            let to = raw.to.ok_or(WireError::Field("to"))?;
-            let channel = raw.channel.as_deref().map(ChannelId::new);
+            let from = raw.from.filter(Timestamp::is_plausible).ok_or(WireError::Field("from"))?;
+            let to = raw.to.filter(|to| to.is_plausible() && *to >= from);
+            let to = to.ok_or(WireError::Field("to"))?;
+            let channel = match raw.channel {
+                Some(_) => Some(ChannelId::new(name(&raw.channel, "channel")?)),
+                None => None,
+            };
             return Ok(FeedItem::Gap(Gap { channel, from, to }));
         }
         "chat" | "donation" | "reward" | "frame" | "stream" | "notice" | "moderation" => {}
         _ => return Err(WireError::UnknownType),
     }
-    let id = filled(&raw.id, "id")?.into();
+    let id = name(&raw.id, "id")?.into();
     let at = Timestamp::parse(filled(&raw.at, "at")?).ok_or(WireError::Field("at"))?;
-    let channel = ChannelId::new(filled(&raw.channel, "channel")?);
+    let channel = ChannelId::new(name(&raw.channel, "channel")?);
     let user = raw.user.map(|user| author(user, channel.platform(), keyer));
     let words = |raw: &Option<Word>| raw.as_deref().unwrap_or_default().into();
     let body = match &*raw.kind {
@@ -265,7 +275,10 @@ fn build(raw: Raw, extra: Extra, keyer: &Keyer) -> Result<FeedItem, WireError> {
             Body::Frame(Frame { media, look: raw.look, data, digest })
         }
         "stream" => match extra {
-            Extra::Stream(info) => Body::Stream(info),
+            Extra::Stream(mut info) => {
+                info.started_at = info.started_at.filter(Timestamp::is_plausible);
+                Body::Stream(info)
+            }
             _ => return Err(WireError::Field("state")),
         },
         "notice" => Body::Notice(Box::new(Notice {
@@ -284,6 +297,14 @@ fn build(raw: Raw, extra: Extra, keyer: &Keyer) -> Result<FeedItem, WireError> {
         })),
     };
     Ok(FeedItem::Event(Event { id, at, channel, user, body }))
+}
+
+/// A name of something: neither empty nor longer than [`MOST_NAME`].
+fn name<'a>(field: &'a Option<Word>, name: &'static str) -> Result<&'a str, WireError> {
+    filled(field, name).and_then(|text| match text.len() {
+        0..=MOST_NAME => Ok(text),
+        _ => Err(WireError::Field(name)),
+    })
 }
 
 fn filled<'a>(field: &'a Option<Word>, name: &'static str) -> Result<&'a str, WireError> {

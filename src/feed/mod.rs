@@ -19,6 +19,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 
 use crate::event::{Event, FeedItem, Kind, SampleRequest, Timestamp};
+use crate::telemetry::Corrected;
 
 /// Messages beyond this end the connection, whatever the config says: 64 MiB (contracts, "Robustness").
 pub const CEILING: usize = 64 << 20;
@@ -37,8 +38,10 @@ pub struct FromFeed {
 #[derive(Debug)]
 pub enum FeedEvent {
     Item(FeedItem),
-    /// Connected and subscribed.
-    Connected,
+    /// Connected and subscribed; `resumed`: at a cursor, so that nothing is missing since.
+    Connected {
+        resumed: bool,
+    },
     /// The connection ended or could not be made; `attempt` counts those in a row, from 1. It is tried again.
     Disconnected {
         reason: String,
@@ -85,9 +88,10 @@ pub enum FeedReport {
         kind: &'static str,
         reason: &'static str,
     },
-    /// An `at` ahead of the clock was set to it (reported by the intake, see [`hold_back`]).
-    Ahead {
+    /// Something in an event was set right and the event kept (reported by the intake).
+    Corrected {
         kind: Kind,
+        what: Corrected,
     },
     Connected(bool),
     /// A connection is tried again.
@@ -124,11 +128,6 @@ pub fn hold_back(event: &mut Event, received: Timestamp) -> bool {
         event.at = received;
     }
     ahead
-}
-
-/// The daemon's clock.
-fn now() -> Timestamp {
-    Timestamp(jiff::Timestamp::now().as_millisecond())
 }
 
 /// The type of a message that is no event, as a metric may name it: one of the wire's, else `unknown`.

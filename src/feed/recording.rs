@@ -11,8 +11,9 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{FeedEvent, FeedObserver, FeedReport, FromFeed, Sampler, ToFeed, kind_of, now};
+use super::{FeedEvent, FeedObserver, FeedReport, FromFeed, Sampler, ToFeed, kind_of};
 use crate::event::{FeedItem, Keyer, Timestamp, decode};
+use crate::telemetry::Clock;
 
 /// The contract's `[limits] message`: a line beyond it is skipped.
 const LINE_LIMIT: usize = 8 << 20;
@@ -240,10 +241,11 @@ pub async fn run(
     out: mpsc::Sender<FromFeed>,
     mut control: mpsc::Receiver<ToFeed>,
     observer: Arc<dyn FeedObserver>,
+    clock: Clock,
     stop: CancellationToken,
 ) {
     let from = resume.and_then(|cursor| cursor.strip_prefix("line:")?.parse().ok()).unwrap_or(0);
-    let player = Player { feed, out, observer };
+    let player = Player { feed, out, observer, clock };
     // A recording has nobody to ask for pictures; what is asked is taken and let go.
     let deaf = async {
         while control.recv().await.is_some() {}
@@ -263,6 +265,7 @@ struct Player {
     feed: u16,
     out: mpsc::Sender<FromFeed>,
     observer: Arc<dyn FeedObserver>,
+    clock: Clock,
 }
 
 impl Player {
@@ -293,7 +296,7 @@ impl Player {
             }
         });
         self.observer.report(self.feed, FeedReport::Connected(true));
-        self.tell(FeedEvent::Connected).await?;
+        self.tell(FeedEvent::Connected { resumed: true }).await?;
         let played = self.play_lines(&mut ahead, options.speed, from).await;
         self.observer.report(self.feed, FeedReport::Connected(false));
         if let Some(reason) = played? {
@@ -362,7 +365,7 @@ impl Player {
     }
 
     async fn tell(&self, what: FeedEvent) -> Result<(), Unheard> {
-        let told = FromFeed { feed: self.feed, what, received: now() };
+        let told = FromFeed { feed: self.feed, what, received: self.clock.now() };
         self.out.send(told).await.map_err(|_| Unheard)
     }
 }

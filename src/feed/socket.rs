@@ -21,7 +21,7 @@ use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, client_async
 
 use super::{CEILING, OptionsError, WebsocketOptions};
 
-/// From the name to the end of the handshake.
+/// From the name to the end of the handshake; less where silence is suffered less.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 /// What we send is small; a server that does not read is cut off long before this.
 const WRITE_BUFFER: usize = 1 << 20;
@@ -36,6 +36,7 @@ pub struct Target {
     host: String,
     port: u16,
     tls: bool,
+    patience: Duration,
     /// Plain text may go no further than this machine.
     loopback_only: bool,
 }
@@ -65,14 +66,15 @@ impl Target {
             value.set_sensitive(true);
             request.headers_mut().insert(header::AUTHORIZATION, value);
         }
-        Ok(Self { request, host, port, tls, loopback_only })
+        let patience = CONNECT_TIMEOUT.min(options.idle_timeout);
+        Ok(Self { request, host, port, tls, patience, loopback_only })
     }
 
     /// Connects; the error is a sentence without credentials or anybody's words.
     pub async fn connect(&self, tls: Option<Connector>) -> Result<Socket, String> {
-        match tokio::time::timeout(CONNECT_TIMEOUT, self.open(tls)).await {
+        match tokio::time::timeout(self.patience, self.open(tls)).await {
             Ok(result) => result,
-            Err(_) => Err(format!("no connection within {} s", CONNECT_TIMEOUT.as_secs())),
+            Err(_) => Err(format!("no connection within {} ms", self.patience.as_millis())),
         }
     }
 

@@ -25,10 +25,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::retry::{Retry, Strikes};
 use super::socket::{self, Heard, Socket, Target};
-use super::{FeedEvent, FeedObserver, FeedReport, FromFeed, Sampler, ToFeed, kind_of, now};
+use super::{FeedEvent, FeedObserver, FeedReport, FromFeed, Sampler, ToFeed, kind_of};
 use crate::event::{
     ChannelId, FeedItem, Keyer, Kind, SampleRequest, WireError, decode, decode_binary_frame,
 };
+use crate::telemetry::Clock;
 
 /// How a websocket feed is reached.
 #[derive(Clone)]
@@ -105,11 +106,12 @@ pub async fn run(
     out: mpsc::Sender<FromFeed>,
     control: mpsc::Receiver<ToFeed>,
     observer: Arc<dyn FeedObserver>,
+    clock: Clock,
     stop: CancellationToken,
 ) {
     let desk = Desk::new(resume);
     let taker = out.clone();
-    let link = Link { feed, options, keyer, out, observer, desk: &desk, stop };
+    let link = Link { feed, options, keyer, out, observer, clock, desk: &desk, stop };
     tokio::select! {
         () = desk.serve(control) => {}
         () = taker.closed() => {}
@@ -203,6 +205,7 @@ struct Link<'a> {
     keyer: Keyer,
     out: mpsc::Sender<FromFeed>,
     observer: Arc<dyn FeedObserver>,
+    clock: Clock,
     desk: &'a Desk,
     stop: CancellationToken,
 }
@@ -284,7 +287,7 @@ impl Link<'_> {
             return Over::Lost(reason);
         }
         self.observer.report(self.feed, FeedReport::Connected(true));
-        let over = if self.tell(FeedEvent::Connected).await.is_err() {
+        let over = if self.tell(FeedEvent::Connected { resumed: cursor.is_some() }).await.is_err() {
             Over::Stopped
         } else {
             tokio::select! {
@@ -440,7 +443,7 @@ impl Link<'_> {
 
     /// Hands it to the intake, waiting for room.
     async fn tell(&self, what: FeedEvent) -> Result<(), Stopped> {
-        let told = FromFeed { feed: self.feed, what, received: now() };
+        let told = FromFeed { feed: self.feed, what, received: self.clock.now() };
         tokio::select! {
             () = self.stop.cancelled() => Err(Stopped),
             sent = self.out.send(told) => sent.map_err(|_| Stopped),

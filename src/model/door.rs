@@ -10,8 +10,7 @@ use lru::LruCache;
 
 use super::scorer::Message;
 use crate::event::{
-    Admitted, Body, ChannelId, Digest, Event, LookFrame, Rates, Setting, Stamp, StreamInfo,
-    Timestamp,
+    Admitted, Body, ChannelId, Event, LookFrame, Rates, Setting, Stamp, StreamInfo, Timestamp,
 };
 
 /// Pictures of one look at most.
@@ -40,14 +39,12 @@ struct OpenLook {
     frames: Vec<OpenLookFrame>,
     /// Events of pictures beyond [`MOST_FRAMES`], which show nothing more.
     spare: Vec<Box<str>>,
-    identical: bool,
 }
 
 #[derive(Default)]
 struct Known {
     stamp: Stamp,
     look: Option<OpenLook>,
-    last_picture: Option<Digest>,
 }
 
 /// What comes through the door, in order.
@@ -63,7 +60,6 @@ pub enum Ready {
         id: Box<str>,
         frames: Vec<LookFrame>,
         pictures: Vec<Bytes>,
-        identical: bool,
     },
 }
 
@@ -143,13 +139,9 @@ impl Door {
         }
     }
 
-    /// Channels with a look still open.
-    pub fn looking(&self) -> Vec<ChannelId> {
-        self.known
-            .iter()
-            .filter(|(_, known)| known.look.is_some())
-            .map(|(id, _)| id.clone())
-            .collect()
+    /// Whether a look of the channel is still open.
+    pub fn is_looking(&self, channel: &ChannelId) -> bool {
+        self.known.peek(channel).is_some_and(|known| known.look.is_some())
     }
 }
 
@@ -166,8 +158,6 @@ impl Known {
 
     fn picture(&mut self, event: Event, out: &mut Vec<Ready>) {
         let Event { id, at, channel, body: Body::Frame(frame), .. } = event else { return };
-        let identical = self.last_picture == Some(frame.digest);
-        self.last_picture = Some(frame.digest);
         let joins = self.look.as_ref().is_some_and(|look| match &frame.look {
             Some(told) => look.told && look.id == told.id,
             None => {
@@ -190,13 +180,11 @@ impl Known {
                 last: at,
                 frames: Vec::with_capacity(MOST_FRAMES),
                 spare: Vec::new(),
-                identical: true,
             });
         }
         let number = frame.look.as_ref().map(|look| look.n as usize);
         if let Some(look) = &mut self.look {
             look.last = look.last.max(at);
-            look.identical &= identical;
             if look.frames.len() < MOST_FRAMES {
                 let kept = LookFrame { digest: frame.digest, at };
                 look.frames.push(OpenLookFrame { id, frame: kept, data: frame.data });
@@ -221,7 +209,6 @@ impl OpenLook {
             id: self.id,
             frames: self.frames.iter().map(|frame| frame.frame.clone()).collect(),
             pictures: self.frames.into_iter().map(|frame| frame.data).collect(),
-            identical: self.identical,
         }
     }
 }
@@ -229,7 +216,7 @@ impl OpenLook {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Frame, LookRef, StreamState};
+    use crate::event::{Digest, Frame, LookRef, StreamState};
 
     fn door() -> Door {
         let categories = BTreeMap::from([("boxing".to_owned(), Setting::Sport)]);
@@ -253,10 +240,10 @@ mod tests {
         event(at, Body::Frame(Frame { media: "image/jpeg".into(), look, data, digest }))
     }
 
-    fn looks(out: &[Ready]) -> Vec<(i64, usize, bool)> {
+    fn looks(out: &[Ready]) -> Vec<(i64, usize)> {
         out.iter()
             .filter_map(|ready| match ready {
-                Ready::Look { at, frames, identical, .. } => Some((at.0, frames.len(), *identical)),
+                Ready::Look { at, frames, .. } => Some((at.0, frames.len())),
                 Ready::Event { .. } => None,
             })
             .collect()
@@ -285,14 +272,14 @@ mod tests {
         let (mut door, mut out) = (door(), Vec::new());
         door.admit(frame(0, Some(("L1", 1, 2)), b"a"), &mut out);
         door.admit(frame(250, Some(("L1", 2, 2)), b"b"), &mut out);
-        assert_eq!(looks(&out), [(250, 2, false)]);
+        assert_eq!(looks(&out), [(250, 2)]);
         door.admit(frame(1000, Some(("L2", 1, 8)), b"b"), &mut out);
         door.admit(frame(1100, Some(("L3", 1, 8)), b"c"), &mut out);
-        assert_eq!(looks(&out)[1..], [(1000, 1, true)]);
+        assert_eq!(looks(&out)[1..], [(1000, 1)]);
         door.tick(&ChannelId::new("k:1"), Timestamp(3600), &mut out);
         assert_eq!(looks(&out).len(), 2, "2.5 s have not passed");
         door.tick(&ChannelId::new("k:1"), Timestamp(3601), &mut out);
-        assert_eq!(looks(&out)[2..], [(1100, 1, false)]);
+        assert_eq!(looks(&out)[2..], [(1100, 1)]);
     }
 
     #[test]
@@ -301,9 +288,9 @@ mod tests {
         for (at, bytes) in [(0, b"a"), (900, b"b"), (1800, b"c"), (2900, b"d")] {
             door.admit(frame(at, None, bytes), &mut out);
         }
-        assert_eq!(looks(&out), [(1800, 3, false)]);
+        assert_eq!(looks(&out), [(1800, 3)]);
         door.admit(event(9000, Body::Chat { text: "x".into() }), &mut out);
-        assert_eq!(looks(&out)[1..], [(2900, 1, false)], "a later event closes it before itself");
+        assert_eq!(looks(&out)[1..], [(2900, 1)], "a later event closes it before itself");
         assert!(matches!(out.last(), Some(Ready::Event { .. })));
     }
 }

@@ -87,7 +87,17 @@ impl Preparer {
         let mut decoded = Vec::with_capacity(pictures.len());
         let mut used = Vec::with_capacity(pictures.len());
         let mut problems = Vec::new();
+        let mut before: Option<&Bytes> = None;
         for bytes in pictures.iter().take(8) {
+            // The same bytes again show neither motion nor rest (contracts, "Looks").
+            if before.replace(bytes) == Some(bytes) {
+                let usable = used.last().copied().unwrap_or(false);
+                if !usable && let Some(problem) = problems.last().cloned() {
+                    problems.push(problem);
+                }
+                used.push(usable);
+                continue;
+            }
             match Picture::decode(bytes) {
                 Ok(picture) => {
                     decoded.push(picture);

@@ -43,7 +43,7 @@ const fn family(
 }
 
 /// Every family but `vigie_process_*`, which the process collector brings.
-pub const FAMILIES: [Family; 23] = [
+pub const FAMILIES: [Family; 24] = [
     family(
         "vigie_feed_events_total",
         Counter,
@@ -74,6 +74,12 @@ pub const FAMILIES: [Family; 23] = [
         Counter,
         &["kind", "reason"],
         "Events that were not used, by reason.",
+    ),
+    family(
+        "vigie_events_corrected_total",
+        Counter,
+        &["kind", "reason"],
+        "Events kept although something in them could not be used as told, by reason.",
     ),
     family(
         "vigie_inference_seconds",
@@ -176,6 +182,26 @@ impl Dropped {
             Dropped::UnknownType => "unknown_type",
             Dropped::ShedLook => "shed_look",
             Dropped::ShedChat => "shed_chat",
+        }
+    }
+}
+
+/// What was set right in an event that was kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Corrected {
+    /// An `at` ahead of the daemon's clock was set to it.
+    TimeAhead,
+    /// An amount in an unknown currency, negative, absurd or no number counts as not known.
+    AmountUnknown,
+}
+
+impl Corrected {
+    pub const ALL: [Corrected; 2] = [Corrected::TimeAhead, Corrected::AmountUnknown];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Corrected::TimeAhead => "time_ahead",
+            Corrected::AmountUnknown => "amount_unknown",
         }
     }
 }

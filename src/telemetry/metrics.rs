@@ -12,7 +12,7 @@ use prometheus::{
     IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
-use super::families::{Dropped, FAMILIES, Family, FamilyKind};
+use super::families::{Corrected, Dropped, FAMILIES, Family, FamilyKind};
 use crate::event::{Kind, Level, Timestamp};
 
 /// The registry and every metric; cheap to clone.
@@ -27,6 +27,7 @@ struct Inner {
     feed_last_event: GaugeVec,
     event_lag: HistogramVec,
     events_dropped: IntCounterVec,
+    events_corrected: IntCounterVec,
     inference_seconds: HistogramVec,
     inference_batch_size: HistogramVec,
     inference_cache: IntCounterVec,
@@ -111,6 +112,7 @@ impl Metrics {
             feed_last_event: make.float("vigie_feed_last_event_timestamp_seconds"),
             event_lag: make.histogram("vigie_event_lag_seconds"),
             events_dropped: make.counter("vigie_events_dropped_total"),
+            events_corrected: make.counter("vigie_events_corrected_total"),
             inference_seconds: make.histogram("vigie_inference_seconds"),
             inference_batch_size: make.histogram("vigie_inference_batch_size"),
             inference_cache: make.counter("vigie_inference_cache_total"),
@@ -172,6 +174,10 @@ impl Metrics {
                 }
             }
         }
+        for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Gap) {
+            drop(self.corrected_counter(kind, Corrected::TimeAhead));
+        }
+        drop(self.corrected_counter(Kind::Donation, Corrected::AmountUnknown));
         for outcome in ["ok", "partly", "failed"] {
             m.config_reloads.with_label_values(&[outcome]);
         }
@@ -205,7 +211,8 @@ impl Metrics {
         let _ = m.event_lag.remove_label_values(&[name]);
     }
 
-    fn dropped_counter(&self, kind: Option<Kind>, reason: Dropped) -> IntCounter {
+    /// The counter of one reason, looked up once.
+    pub fn dropped_counter(&self, kind: Option<Kind>, reason: Dropped) -> IntCounter {
         let kind = kind.map_or("unknown", Kind::name);
         self.0.events_dropped.with_label_values(&[kind, reason.name()])
     }
@@ -213,6 +220,15 @@ impl Metrics {
     /// Counts an event that was not used; `None` where its kind could not be told.
     pub fn dropped(&self, kind: Option<Kind>, reason: Dropped) {
         self.dropped_counter(kind, reason).inc();
+    }
+
+    fn corrected_counter(&self, kind: Kind, what: Corrected) -> IntCounter {
+        self.0.events_corrected.with_label_values(&[kind.name(), what.name()])
+    }
+
+    /// Counts an event that was kept with something in it set right.
+    pub fn corrected(&self, kind: Kind, what: Corrected) {
+        self.corrected_counter(kind, what).inc();
     }
 
     /// Names a model in use; its series exist from here on.
@@ -409,6 +425,7 @@ mod tests {
             "vigie_feed_last_event_timestamp_seconds",
             "vigie_event_lag_seconds",
             "vigie_events_dropped_total",
+            "vigie_events_corrected_total",
             "vigie_inference_seconds",
             "vigie_inference_batch_size",
             "vigie_inference_cache_total",
@@ -456,6 +473,7 @@ mod tests {
             feed.reconnected();
             metrics.dropped(Some(kind), Dropped::Repeat);
             metrics.dropped(None, Dropped::Malformed);
+            metrics.corrected(kind, Corrected::TimeAhead);
             metrics.inference("chat", 8, Duration::from_millis(3));
             metrics.cache("chat", n % 2 == 0);
             metrics.set_channels(Level::Watch, 12);

@@ -1,6 +1,8 @@
-//! What the house tells of itself: numbers ([`Metrics`]), whether it is well ([`Health`]), words ([`logging`]) and
-//! the service manager's signals ([`systemd`]); and, for tests, faults at named steps ([`Faults`]). Handles are cheap to clone and open to every room.
+//! What the house tells of itself: numbers ([`Metrics`]), whether it is well ([`Health`]), words ([`logging`]),
+//! the service manager's signals ([`systemd`]), its [`Clock`]; and, for tests, faults at named steps ([`Faults`]).
+//! Handles are cheap to clone and open to every room.
 
+mod clock;
 mod families;
 mod fault;
 mod health;
@@ -8,7 +10,8 @@ pub mod logging;
 mod metrics;
 pub mod systemd;
 
-pub use families::{Dropped, FAMILIES, Family, FamilyKind};
+pub use clock::{Clock, Hand};
+pub use families::{Corrected, Dropped, FAMILIES, Family, FamilyKind};
 pub use fault::Faults;
 #[cfg(debug_assertions)]
 pub use fault::STEPS;

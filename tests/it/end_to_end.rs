@@ -13,11 +13,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-const TOKEN: &str = "a token of the test";
+pub const TOKEN: &str = "a token of the test";
 const SECRET: &str = "whsec_YSBzZWNyZXQgb2YgdGhlIHRlc3QsIGxvbmcgZW5vdWdo";
 const CHANNEL: &str = "test:1";
 
-fn root() -> PathBuf {
+pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
@@ -85,13 +85,13 @@ impl Drop for Peer {
 }
 
 /// The daemon; killed when dropped, its log shown if the test fails.
-struct Daemon {
+pub struct Daemon {
     child: Child,
-    log: PathBuf,
+    pub log: PathBuf,
 }
 
 impl Daemon {
-    fn start(folder: &Path, config: &Path) -> Self {
+    pub fn start(folder: &Path, config: &Path) -> Self {
         let log = folder.join("log");
         let child = Command::new(env!("CARGO_BIN_EXE_vigie"))
             .args(["run", "-c"])
@@ -108,7 +108,7 @@ impl Daemon {
     }
 
     /// SIGTERM, and the exit status.
-    fn end(&mut self) -> Option<i32> {
+    pub fn end(&mut self) -> Option<i32> {
         Command::new("kill")
             .args(["-TERM", &self.child.id().to_string()])
             .status()
@@ -139,13 +139,13 @@ impl Drop for Daemon {
     }
 }
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().expect("an address").port()
 }
 
 /// Status and body of a GET.
-fn get(port: u16, path: &str) -> Option<(u16, String)> {
+pub fn get(port: u16, path: &str) -> Option<(u16, String)> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
     write!(stream, "GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n")
@@ -156,7 +156,7 @@ fn get(port: u16, path: &str) -> Option<(u16, String)> {
     Some((status, answer.split_once("\r\n\r\n")?.1.to_owned()))
 }
 
-fn eventually(what: &str, done: impl Fn() -> bool) {
+pub fn eventually(what: &str, done: impl Fn() -> bool) {
     let until = Instant::now() + Duration::from_secs(60);
     while !done() {
         assert!(Instant::now() < until, "waited in vain: {what}");
@@ -165,12 +165,12 @@ fn eventually(what: &str, done: impl Fn() -> bool) {
 }
 
 /// The value of a series, written as in the exposition.
-fn metric(text: &str, series: &str) -> Option<f64> {
+pub fn metric(text: &str, series: &str) -> Option<f64> {
     text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
 }
 
 /// A minute of one channel: 60 messages, 5 gifts of 20 EUR. Returns how many events of each kind.
-fn write_recording(file: &Path) -> BTreeMap<&'static str, u32> {
+pub fn write_recording(file: &Path) -> BTreeMap<&'static str, u32> {
     let mut lines = vec![
         json!({"type": "stream", "id": "s", "at": "2026-01-01T20:00:00.000Z", "channel": CHANNEL,
         "state": "live", "category": "Just Chatting", "language": "fr", "country": "FR", "title": "essai"}),

@@ -9,9 +9,9 @@ use proptest::prelude::*;
 use vigie::channel::Channel;
 use vigie::config::{Config, Mode};
 use vigie::event::{
-    Amount, Body, ChannelId, ChatLabel, Consumed, Event, FrameLabel, Fuel, Level, LookScores,
-    Money, Notice, Score, Scores, Signal, SignalKind, Signals, Stamp, StreamInfo, StreamState,
-    Timestamp, User, UserKey,
+    Amount, Body, ChannelId, ChatLabel, Consumed, Digest, Event, FrameLabel, Fuel, Level,
+    LookFrame, LookScores, Money, Notice, Score, Scores, Signal, SignalKind, Signals, Stamp,
+    StreamInfo, StreamState, Timestamp, User, UserKey,
 };
 use vigie::model::{Escalation, Manifest, load_runtime};
 use vigie::risk::{Judge, Outputs, Rule, State};
@@ -98,17 +98,17 @@ fn entry(thing: &Thing) -> Consumed {
             consumed(event(body, Some(*user)), known)
         }
         What::Seen { violence, motion, level, identical } => {
+            let shown = if *identical { vec![0] } else { at.0.to_be_bytes().to_vec() };
             let mut scores = Scores::default();
             scores.set(FrameLabel::Violence as usize, Score::new(*violence).expect("finite"));
             Fuel::Look {
                 look: LookScores {
                     id: "L".into(),
-                    frames: Vec::new(),
+                    frames: vec![LookFrame { digest: Digest::of(&shown), at }],
                     scores,
                     unscored: None,
                     motion: Some(*motion),
                     thumb: vec![*level; 144],
-                    identical: *identical,
                 },
             }
         }

@@ -608,6 +608,7 @@ ui-lasted = for
 ui-unwatched = not seen
 ui-frozen = picture frozen
 ui-vulnerable = somebody vulnerable
+ui-gap = nothing received from { $from } to { $to }
 ui-all-alerts = All alerts
 ui-open-stream = Open the stream
 ui-not-durable = This alert could not be stored yet: it was sent at once all the same.

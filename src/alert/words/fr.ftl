@@ -608,6 +608,7 @@ ui-lasted = durée
 ui-unwatched = pas vue
 ui-frozen = image figée
 ui-vulnerable = personne vulnérable
+ui-gap = rien reçu de { $from } à { $to }
 ui-all-alerts = Toutes les alertes
 ui-open-stream = Ouvrir le direct
 ui-not-durable = Cette alerte n'a pas encore pu être conservée : elle a été envoyée aussitôt malgré tout.

@@ -73,7 +73,7 @@ impl<'a> Probe<'a> {
 
     fn take(&mut self, from: FromFeed) -> Result<(), CliError> {
         match from.what {
-            FeedEvent::Connected => {
+            FeedEvent::Connected { .. } => {
                 self.connected = true;
                 let took = self.begun.elapsed().as_secs_f64();
                 say(format_args!("  connected and subscribed after {took:.1} s"))

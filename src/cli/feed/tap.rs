@@ -13,7 +13,7 @@ use super::super::reload::{FeedSetup, Way};
 use crate::config::{Config, Feed};
 use crate::event::Keyer;
 use crate::feed::{FeedObserver, FeedReport, FromFeed, ToFeed};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Clock, Metrics};
 
 /// Items of the feed that may wait.
 const ROOM: usize = 1024;
@@ -37,7 +37,8 @@ impl Tap {
         counts.seat(0, &feed.name);
         let (stop, mut task) = (CancellationToken::new(), JoinSet::new());
         let setup = FeedSetup::new(feed, config).map_err(DaemonError::from)?;
-        let way = Way { out, control: inbox, observer: counts.clone() };
+        let clock = Clock::machine();
+        let way = Way { out, control: inbox, observer: counts.clone(), clock };
         task.spawn(setup.run(0, None, Keyer::replay(), way, stop.clone()));
         Ok(Self { events, name: feed.name.clone(), control, counts, stop, task })
     }

@@ -308,6 +308,7 @@ impl Fake {
             note: String::new(),
             frozen: false,
             unwatched: false,
+            gaps: Vec::new(),
             feed: "demo".into(),
             last_event: Some(at("22:14:03")),
             alert: None,

@@ -20,6 +20,7 @@ use vigie::event::{Event, FeedItem, Keyer, Kind};
 use vigie::feed::{
     FeedEvent, FeedObserver, FeedReport, FromFeed, ToFeed, WebsocketOptions, websocket,
 };
+use vigie::telemetry::Clock;
 
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -164,7 +165,17 @@ impl Intake {
     pub fn start_narrow(options: WebsocketOptions, resume: Option<&str>, room: usize) -> Self {
         let resume = resume.map(Into::into);
         Self::spawn(room, |out, control, counts, stop| {
-            websocket::run(7, options, resume, Keyer::replay(), out, control, counts, stop)
+            websocket::run(
+                7,
+                options,
+                resume,
+                Keyer::replay(),
+                out,
+                control,
+                counts,
+                Clock::machine(),
+                stop,
+            )
         })
     }
 
@@ -214,7 +225,7 @@ impl Intake {
 
     pub async fn connected(&mut self) {
         let next = self.next().await;
-        assert!(matches!(next, FeedEvent::Connected), "{next:?}");
+        assert!(matches!(next, FeedEvent::Connected { .. }), "{next:?}");
     }
 
     /// The reason why the connection ended.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use vigie::event::{FeedItem, Keyer};
 use vigie::feed::recording::{self, open, open_with};
 use vigie::feed::{FeedEvent, FeedReport, RecordingOptions, RecordingProblem};
+use vigie::telemetry::Clock;
 
 use super::chat;
 use super::peer::{Intake, soon};
@@ -134,7 +135,17 @@ fn recordings_are_merged_by_time_and_keep_their_own_order() {
 fn play(path: PathBuf, speed: f64, resume: Option<&str>, room: usize) -> Intake {
     let (options, resume) = (RecordingOptions { path, speed }, resume.map(Into::into));
     Intake::spawn(room, |out, control, counts, stop| {
-        recording::run(7, options, resume, Keyer::replay(), out, control, counts, stop)
+        recording::run(
+            7,
+            options,
+            resume,
+            Keyer::replay(),
+            out,
+            control,
+            counts,
+            Clock::machine(),
+            stop,
+        )
     })
 }
 

@@ -1,0 +1,75 @@
+//! What a checkpoint holds of intake and feeds, and how a new life of the daemon takes it back: both sides of one thing,
+//! used by the daemon and by its simulation in the tests.
+
+use super::engine::{Engine, Slot};
+use super::intake::{FeedClock, Intake};
+use super::shard::Barrier;
+use crate::config::Config;
+use crate::store::{Checkpoint, FeedMark};
+use crate::telemetry::Clock;
+
+/// What intake and feeds hold now, for a checkpoint. Every shard is told it behind what was admitted before.
+/// `names`: of the feeds, by place; `config`: the digest of the config in force.
+pub fn barrier(intake: &mut Intake, names: &[&str], config: String) -> Barrier {
+    let mut feeds = Vec::new();
+    let unfinished = intake.door.unfinished();
+    for (place, feed) in names.iter().enumerate() {
+        let place = place as u16;
+        let (cursor, seen) = intake.dedupe.mark(place, &unfinished);
+        let (feed, second) = ((*feed).to_owned(), intake.second(place));
+        feeds.push((place, FeedMark { feed, cursor: cursor.map(Into::into), seen, second }));
+    }
+    let donations = intake.dedupe.changed_donations().map(|changed| {
+        // A list of numbers.
+        serde_json::to_string(&changed).unwrap_or_default()
+    });
+    Barrier { feeds, donations, config }
+}
+
+/// Puts back what the last life knew; gives the cursor at which each feed of the config resumes.
+pub fn recall(
+    checkpoint: &Checkpoint,
+    config: &Config,
+    clock: &Clock,
+    intake: &mut Intake,
+    engine: &mut Engine,
+) -> Vec<Option<Box<str>>> {
+    for saved in &checkpoint.channels {
+        let mut slot = match serde_json::from_slice::<Slot>(&saved.state) {
+            Ok(slot) => slot,
+            Err(error) => {
+                tracing::error!(%error, "a channel's checkpoint cannot be read; it starts anew");
+                continue;
+            }
+        };
+        let place = config.feeds.iter().position(|feed| feed.name == *slot.feed_name);
+        // A channel of a feed that is gone belongs to none: no time passes for it.
+        slot.feed = place.map_or(u16::MAX, |place| place as u16);
+        if place.is_some() {
+            intake.heard_before(slot.feed, slot.channel.now);
+            if intake.clock(slot.feed) == FeedClock::Live {
+                clock.at_least(slot.channel.now);
+            }
+        }
+        intake.door.restore(&saved.channel, saved.setting, saved.language.as_deref());
+        engine.restore(saved.channel.clone(), slot);
+    }
+    for known in &checkpoint.asleep {
+        intake.door.restore(&known.channel, known.setting, known.language.as_deref());
+    }
+    if let Some(donations) = &checkpoint.donations {
+        match serde_json::from_str(donations) {
+            Ok(donations) => intake.dedupe.restore_donations(donations),
+            Err(error) => tracing::error!(%error,
+                "the donations of the checkpoint cannot be read; one that another feed tells again counts twice"),
+        }
+    }
+    let resume = |(place, feed): (usize, &crate::config::Feed)| {
+        let mark = checkpoint.feeds.iter().find(|mark| mark.feed == feed.name)?;
+        let cursor: Option<Box<str>> = mark.cursor.as_deref().map(Into::into);
+        intake.dedupe.restore(place as u16, mark.seen.clone(), cursor.clone());
+        intake.restore_second(place as u16, mark.second);
+        cursor
+    };
+    config.feeds.iter().enumerate().map(resume).collect()
+}
