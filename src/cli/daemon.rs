@@ -31,11 +31,11 @@ use crate::config::{self, Config, Mode};
 use crate::console;
 use crate::delivery::{Delivery, SinkOptions};
 use crate::event::{ChannelId, Keyer, Kind, Level, Timestamp};
-use crate::feed::Dedupe;
 use crate::evidence::{Evidence, EvidenceOptions, IdentityKey};
+use crate::feed::Dedupe;
 use crate::model::{Door, Escalation, Inference, InferenceOptions};
-use crate::store::{Keep, Store};
 use crate::store::journal::{Journal, JournalOptions};
+use crate::store::{Keep, Store};
 use crate::telemetry::{Clock, Component, Dropped, Health, Metrics, Status};
 
 /// Why the daemon cannot run.
@@ -358,9 +358,16 @@ impl Daemon {
         control::serve(&mut servers, &dir, pages, hands, stop.clone())
             .map_err(|e| io("the control socket", e))?;
         let watched = (delivery.clone(), counts);
-        let keep =
-            Keep { channels: config.privacy.channels.0, cited: config.evidence.cited.0 };
-        housekeeping(&mut servers, store.clone(), evidence, metrics, rows, watched, keep, stop.clone());
+        let keep = Keep { channels: config.privacy.channels.0, cited: config.evidence.cited.0 };
+        housekeeping(
+            &mut servers,
+            store.clone(),
+            (evidence, keep),
+            metrics,
+            rows,
+            watched,
+            stop.clone(),
+        );
 
         let shards = vec![(to_shard, thread)];
         let drain = config.server.drain.0;
@@ -493,11 +500,10 @@ pub fn sinks(config: &Config) -> Result<Vec<SinkOptions>, DaemonError> {
 fn housekeeping(
     servers: &mut tokio::task::JoinSet<()>,
     store: Store,
-    evidence: Arc<Evidence>,
+    (evidence, keep): (Arc<Evidence>, Keep),
     metrics: Metrics,
     rows: Rows,
     (delivery, counts): (Delivery, Arc<SinkCounts>),
-    keep: Keep,
     stop: CancellationToken,
 ) {
     servers.spawn(async move {

@@ -72,7 +72,12 @@ pub struct Known {
 
 impl Known {
     /// Whether the name is to be stored, or for longer than it was.
-    fn renews(known: &mut LruCache<UserKey, Self>, key: UserKey, paid: bool, config: &Config) -> bool {
+    fn renews(
+        known: &mut LruCache<UserKey, Self>,
+        key: UserKey,
+        paid: bool,
+        config: &Config,
+    ) -> bool {
         let enough = |known: &Self| {
             (known.paid || !paid) && known.since.elapsed() < config.privacy.identities.0 / 2
         };

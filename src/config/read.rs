@@ -311,7 +311,9 @@ fn misfit(
             }
             let list = expected == "a sequence" && found == "map";
             let mend = match path.last() {
-                Some(Step::Key(key)) if list => format!("write `[[{key}]]`, in double brackets, for each"),
+                Some(Step::Key(key)) if list => {
+                    format!("write `[[{key}]]`, in double brackets, for each")
+                }
                 _ => advice(path, defaults),
             };
             return at.problem(format!("`{name}` is {}", plain(found)), plain(expected), mend);

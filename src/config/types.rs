@@ -84,7 +84,11 @@ impl Default for Config {
 
 impl Config {
     /// What is known beforehand of a channel (`platform:id`) at a time.
-    pub fn known_of<'a>(&'a self, channel: &'a str, at: Timestamp) -> impl Iterator<Item = &'a Channel> {
+    pub fn known_of<'a>(
+        &'a self,
+        channel: &'a str,
+        at: Timestamp,
+    ) -> impl Iterator<Item = &'a Channel> {
         self.channels
             .iter()
             .filter(move |entry| entry.is_about(channel))

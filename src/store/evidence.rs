@@ -201,10 +201,7 @@ impl Store {
     }
 
     /// Keeps sealed identities, each until then at least; one that is there stays, for the longer of both times.
-    pub async fn put_identities(
-        &self,
-        identities: &[(UserKey, Vec<u8>, Timestamp)],
-    ) -> Result<()> {
+    pub async fn put_identities(&self, identities: &[(UserKey, Vec<u8>, Timestamp)]) -> Result<()> {
         if identities.is_empty() {
             return Ok(());
         }
@@ -263,12 +260,11 @@ impl Store {
 
     /// Keys of the persons of alerts that have not ended before `since`.
     async fn persons(&self, since: i64) -> Result<HashSet<String>> {
-        let rows = sqlx::query(
-            "SELECT body FROM alerts WHERE ended_clock IS NULL OR ended_clock >= $1",
-        )
-        .bind(since)
-        .fetch_all(&self.0.pool)
-        .await?;
+        let rows =
+            sqlx::query("SELECT body FROM alerts WHERE ended_clock IS NULL OR ended_clock >= $1")
+                .bind(since)
+                .fetch_all(&self.0.pool)
+                .await?;
         let mut out = HashSet::new();
         for row in rows {
             let body: String = row.try_get("body")?;

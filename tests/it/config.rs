@@ -122,7 +122,13 @@ fn every_key_is_read_outside_of_the_config_room() {
     let mut all = String::new();
     sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut all);
     // By the names of their fields, where these differ; read by the config itself.
-    let fields = [("type", "kind"), ("match", "is_about"), ("feed", "feeds"), ("sink", "sinks"), ("rule", "rules")];
+    let fields = [
+        ("type", "kind"),
+        ("match", "is_about"),
+        ("feed", "feeds"),
+        ("sink", "sinks"),
+        ("rule", "rules"),
+    ];
     let own = [
         ".rules",
         ".categories",
@@ -142,7 +148,8 @@ fn every_key_is_read_outside_of_the_config_room() {
         .filter(|path| !own.contains(&path.as_str()))
         .filter(|path| {
             let key = path.rsplit('.').next().unwrap();
-            let field = fields.iter().find(|(name, _)| *name == key).map_or(key, |(_, field)| field);
+            let field =
+                fields.iter().find(|(name, _)| *name == key).map_or(key, |(_, field)| field);
             let section = path.trim_start_matches('.').split('.').next().unwrap();
             let read = |text: &str| {
                 all.match_indices(text).any(|(at, _)| {

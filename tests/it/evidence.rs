@@ -266,7 +266,11 @@ async fn identities_open_with_their_key_and_for_their_user_only() {
     put(b"later", 5_000).await;
     put(b"earlier", 2_000).await;
     let keep = Keep { channels: Duration::from_secs(1), cited: Duration::from_secs(1) };
-    assert_eq!(store.prune_people(&keep, Timestamp(5_000)).await.unwrap(), (0, 0), "the longest time holds");
+    assert_eq!(
+        store.prune_people(&keep, Timestamp(5_000)).await.unwrap(),
+        (0, 0),
+        "the longest time holds"
+    );
     let stored = store.identity(&user).await.unwrap().unwrap();
     assert_eq!(stored, sealed);
     assert_eq!(store.identity(&other).await.unwrap(), None);
