@@ -56,7 +56,8 @@ pub enum ToCommitter {
         request: Digest,
     },
     Samples(Vec<Sample>),
-    Identities(Vec<(UserKey, Vec<u8>)>),
+    /// People's sealed names, each until then.
+    Identities(Vec<(UserKey, Vec<u8>, Timestamp)>),
     Part {
         barrier: Arc<Barrier>,
         /// Number of the checkpoint, from 1.

@@ -34,9 +34,10 @@ use crate::console;
 use crate::delivery::{Delivery, SinkOptions};
 use crate::event::{ChannelId, Keyer, Kind, Level, Timestamp};
 use crate::evidence::{Evidence, EvidenceOptions, IdentityKey};
+use crate::feed::Dedupe;
 use crate::model::{Door, Escalation, Inference, InferenceOptions};
 use crate::store::journal::{Journal, JournalOptions};
-use crate::store::{BALLAST, Ballast, Store, StoreError, Trouble};
+use crate::store::{BALLAST, Ballast, Keep, Store, StoreError, Trouble};
 use crate::telemetry::{Clock, Component, Dropped, Health, Metrics, Status};
 
 /// Why the daemon cannot run.
@@ -141,6 +142,7 @@ impl Daemon {
             &dir,
             EvidenceOptions {
                 cap: config.evidence.cap.0,
+                ring_bytes: config.limits.ring.0 as usize,
                 recent: config.evidence.ring.0,
                 acts: config.evidence.acts.0,
                 cited: config.evidence.cited.0,
@@ -187,7 +189,11 @@ impl Daemon {
         let counts = Arc::new(SinkCounts::new(metrics.clone(), health.clone()));
         let delivery = Delivery::start(&store, &source, sinks(&config)?, counts.clone())?;
 
-        let current = Current::new(config.clone());
+        let inactive = setup::inactive_rules(&terms.judge, &manifest);
+        if !inactive.is_empty() {
+            tracing::info!(rules = %inactive.join(", "), "inactive for want of a model");
+        }
+        let current = Current::new(config.clone(), inactive);
         let (live, _) = broadcast::channel(config.limits.stream_queue.max(16));
         let rows: Rows = Rows::default();
         let shard_count = 1;
@@ -232,6 +238,8 @@ impl Daemon {
         let door =
             Door::new(most, setup::categories(&config), Arc::new(config.currency.table.rates()));
         let mut intake = Intake::new(door, &clocks);
+        let window = config.limits.dedupe;
+        intake.dedupe = Dedupe::with_window(window, window.saturating_mul(10));
         let oracle = Oracle::model(Escalation::open(&manifest).map_err(SetupError::from)?);
         let mut engine = Engine::new(terms.clone(), oracle);
         let mut resume = recall(&checkpoint, &config, &clock, &mut intake, &mut engine);
@@ -376,6 +384,7 @@ impl Daemon {
             hosts: host_of(&config.server.public_url).into_iter().collect(),
             zone: super::draft::zone(),
             banner: String::new(),
+            seats: config.limits.stream_clients,
         };
         let listener = bind(&config.server.listen).await?;
         let address = listener.local_addr().map_err(|e| io("listening", e))?;
@@ -398,7 +407,16 @@ impl Daemon {
             .map_err(|e| io("the control socket", e))?;
         servers.spawn(upkeep.run(stop.clone()));
         let watched = (delivery.clone(), counts);
-        housekeeping(&mut servers, store.clone(), evidence, metrics, rows, watched, stop.clone());
+        let keep = Keep { channels: config.privacy.channels.0, cited: config.evidence.cited.0 };
+        housekeeping(
+            &mut servers,
+            store.clone(),
+            (evidence, keep),
+            metrics,
+            rows,
+            watched,
+            stop.clone(),
+        );
 
         let shards = vec![(to_shard, thread)];
         let drain = config.server.drain.0;
@@ -484,15 +502,8 @@ fn host_of(url: &str) -> Option<String> {
 
 /// The level that the config shows at least for a channel.
 fn floor(config: &Config, channel: &ChannelId) -> Level {
-    let now = setup::clock();
-    config
-        .channels
-        .iter()
-        .filter(|entry| entry.is_about(channel.as_str()))
-        .filter(|entry| entry.until.is_none_or(|until| until.0 > now))
-        .filter_map(|entry| entry.level_floor)
-        .max()
-        .unwrap_or_default()
+    let known = config.known_of(channel.as_str(), setup::clock());
+    known.filter_map(|entry| entry.level_floor).max().unwrap_or_default()
 }
 
 /// The sinks of a config, as the delivery room takes them.
@@ -546,7 +557,7 @@ pub fn sinks(config: &Config) -> Result<Vec<SinkOptions>, DaemonError> {
 fn housekeeping(
     servers: &mut tokio::task::JoinSet<()>,
     store: Store,
-    evidence: Arc<Evidence>,
+    (evidence, keep): (Arc<Evidence>, Keep),
     metrics: Metrics,
     rows: Rows,
     (delivery, counts): (Delivery, Arc<SinkCounts>),
@@ -571,6 +582,9 @@ fn housekeeping(
                 let now = setup::clock();
                 if let Err(error) = store.sweep(&evidence, now).await {
                     tracing::warn!(%error, "expired evidence was not swept");
+                }
+                if let Err(error) = store.prune_people(&keep, now).await {
+                    tracing::warn!(%error, "names and histories past their time were not removed");
                 }
                 let week = Timestamp(now.0 - 7 * 86_400_000);
                 if let Err(error) = store.prune_outbox(week).await {

@@ -17,8 +17,10 @@ use super::reload::Current;
 use super::setup::clock;
 use super::shard::Rows;
 use crate::alert::{Change, Dossier, EvidenceKind};
+use crate::config::{Mark, Mode};
 use crate::console::{
-    AlertFilter, AlertPage, ChannelRow, Desk, DeskError, DeskResult, Live, Ready, TimelinePoint,
+    AlertFilter, AlertPage, ChannelRow, Desk, DeskError, DeskResult, Live, QuietRule, Ready,
+    TimelinePoint,
 };
 use crate::event::{ChannelId, Digest, Timestamp};
 use crate::evidence::Evidence;
@@ -108,8 +110,15 @@ impl Desk for HouseDesk {
 
     fn channels(&self) -> BoxFuture<'_, DeskResult<Vec<ChannelRow>>> {
         let mut rows: Vec<ChannelRow> = self.rows.read().values().cloned().collect();
+        let (config, now) = (self.config.get(), clock());
         for row in &mut rows {
             row.unwatched = self.health.status(Component::Feed(&row.feed)) != Status::Up;
+            for entry in config.known_of(row.id.as_str(), now) {
+                row.vulnerable |= entry.mark == Some(Mark::VulnerablePerson);
+                if !entry.note.is_empty() {
+                    row.note.clone_from(&entry.note);
+                }
+            }
         }
         rows.sort_by(|a, b| b.level.cmp(&a.level).then_with(|| a.id.cmp(&b.id)));
         async move { Ok(rows) }.boxed()
@@ -178,7 +187,20 @@ impl Desk for HouseDesk {
         let feed_down =
             |row: &&ChannelRow| self.health.status(Component::Feed(&row.feed)) != Status::Up;
         let unwatched = rows.values().filter(feed_down).map(|row| row.id.clone()).collect();
-        Ready { ready: ready.ok, degraded, unwatched }
+        let inactive_rules = self.config.inactive_rules();
+        Ready { ready: ready.ok, degraded, unwatched, inactive_rules }
+    }
+
+    fn quiet_rules(&self) -> Vec<QuietRule> {
+        let (config, inactive) = (self.config.get(), self.config.inactive_rules());
+        let rules = config.rules.iter().map(|rule| QuietRule {
+            name: rule.name.clone(),
+            level: rule.level,
+            shadow: rule.mode == Mode::Shadow,
+            inactive: inactive.contains(&rule.name),
+            matches: self.metrics.rule(&rule.name, rule.mode.name()).get(),
+        });
+        rules.filter(|rule| rule.shadow || rule.inactive).collect()
     }
 
     fn banner(&self) -> Option<&'static str> {

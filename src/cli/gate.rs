@@ -4,7 +4,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lru::LruCache;
 use prometheus::IntGauge;
@@ -54,8 +54,8 @@ pub struct Gate {
     pub rows: Rows,
     pub sealer: IdentityKey,
     /// People whose identity is stored already.
-    pub sealed: LruCache<UserKey, ()>,
-    pub new_identities: Vec<(UserKey, Vec<u8>)>,
+    pub sealed: LruCache<UserKey, Known>,
+    pub new_identities: Vec<(UserKey, Vec<u8>, Timestamp)>,
     pub metrics: Metrics,
     pub health: Health,
     pub observer: Arc<FeedCounts>,
@@ -73,6 +73,40 @@ pub struct Gate {
     pub under_way: Weak<Barrier>,
     pub seq: u64,
     pub out: Vec<Admission>,
+}
+
+/// An author whose name is stored.
+pub struct Known {
+    since: Instant,
+    /// It is stored for as long as what was paid.
+    paid: bool,
+}
+
+impl Known {
+    /// Whether the name is to be stored, or for longer than it was.
+    fn renews(
+        known: &mut LruCache<UserKey, Self>,
+        key: UserKey,
+        paid: bool,
+        config: &Config,
+    ) -> bool {
+        let enough = |known: &Self| {
+            (known.paid || !paid) && known.since.elapsed() < config.privacy.identities.0 / 2
+        };
+        if known.get(&key).is_some_and(enough) {
+            return false;
+        }
+        let paid = paid || known.peek(&key).is_some_and(|known| known.paid);
+        known.put(key, Self { since: Instant::now(), paid });
+        true
+    }
+
+    /// When nothing that this event leaves behind refers to its author any more, and the time after it is over.
+    fn until(received: Timestamp, paid: bool, config: &Config) -> Timestamp {
+        let kept = if paid { config.evidence.acts } else { config.evidence.ring };
+        // Renewed after half of the time, so at least half of it is left whenever they speak.
+        received.plus_ms(kept.as_ms().saturating_add(2 * config.privacy.identities.as_ms()))
+    }
 }
 
 impl FeedState {
@@ -240,13 +274,14 @@ impl Gate {
         }
         let mut out = std::mem::take(&mut self.out);
         let (sealer, sealed, fresh) = (&self.sealer, &mut self.sealed, &mut self.new_identities);
-        let (evidence, rows) = (&self.evidence, &self.rows);
+        let (evidence, rows, config) = (&self.evidence, &self.rows, &self.config);
         let mut seen = |event: &Event| {
             if let Some(user) = &event.user
-                && sealed.put(user.key, ()).is_none()
+                && Known::renews(sealed, user.key, event.paid(), config)
                 && let Some(identity) = Identity::of(&event.channel, user)
             {
-                fresh.push((user.key, sealer.seal(&user.key, &identity)));
+                let until = Known::until(received, event.paid(), config);
+                fresh.push((user.key, sealer.seal(&user.key, &identity), until));
             }
             evidence.offer_event(event, level(rows, &event.channel));
         };

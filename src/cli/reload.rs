@@ -33,20 +33,30 @@ const GOODBYE: Duration = Duration::from_secs(5);
 
 /// The config in force, for those who look things up in it when they need them.
 #[derive(Clone)]
-pub struct Current(Arc<RwLock<Arc<Config>>>);
+pub struct Current(Arc<RwLock<InForce>>);
+
+struct InForce {
+    config: Arc<Config>,
+    /// Rules that cannot match for want of a model.
+    inactive: Vec<String>,
+}
 
 impl Current {
-    pub fn new(config: Arc<Config>) -> Self {
-        Self(Arc::new(RwLock::new(config)))
+    pub fn new(config: Arc<Config>, inactive: Vec<String>) -> Self {
+        Self(Arc::new(RwLock::new(InForce { config, inactive })))
     }
 
     pub fn get(&self) -> Arc<Config> {
-        self.0.read().clone()
+        self.0.read().config.clone()
+    }
+
+    pub fn inactive_rules(&self) -> Vec<String> {
+        self.0.read().inactive.clone()
     }
 
     /// `[alerts] mode = "shadow"`: nothing is delivered.
     pub fn shadow(&self) -> bool {
-        self.0.read().alerts.mode == Mode::Shadow
+        self.0.read().config.alerts.mode == Mode::Shadow
     }
 }
 
@@ -204,6 +214,8 @@ struct Prepared {
     /// Keys whose new value waits for a restart.
     waiting: Vec<String>,
     terms: Terms,
+    /// Rules that cannot match for want of a model.
+    inactive: Vec<String>,
     sinks: Vec<SinkOptions>,
     feeds: Vec<FeedSetup>,
 }
@@ -287,7 +299,7 @@ impl Reloader {
 
     /// Changes everything over; gives the keys that wait. Sinks come first, as they alone may still refuse.
     async fn apply(&mut self, prepared: Prepared) -> Result<Vec<String>, ConfigErrors> {
-        let Prepared { config, waiting, terms, sinks, feeds } = prepared;
+        let Prepared { config, waiting, terms, inactive, sinks, feeds } = prepared;
         let applied = self
             .delivery
             .apply(sinks)
@@ -323,7 +335,7 @@ impl Reloader {
         }
         self.forget_rules(&config);
         let standing = Arc::new(self.standing(&config, &begin));
-        *self.current.0.write() = config.clone();
+        *self.current.0.write() = InForce { config: config.clone(), inactive };
         let reload = Reload { config: config.clone(), standing, begun, gone: gone.clone() };
         self.tell_gate(|done| ToGate::Reload(Box::new(reload), done)).await;
         for place in &gone {
@@ -428,8 +440,5 @@ fn prepare(path: &Path, running: &Config, manifest: &Manifest) -> Result<Prepare
     let feeds = feeds.collect::<Result<_, _>>().map_err(|error| of_file(&error))?;
     let sinks = sinks(&config).map_err(|error: DaemonError| of_file(&error))?;
     let inactive = inactive_rules(&terms.judge, manifest);
-    if !inactive.is_empty() {
-        tracing::info!(rules = %inactive.join(", "), "inactive for want of a model");
-    }
-    Ok(Prepared { config, waiting, terms, sinks, feeds })
+    Ok(Prepared { config, waiting, terms, inactive, sinks, feeds })
 }

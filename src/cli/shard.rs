@@ -597,6 +597,8 @@ impl Shard {
             level_floor: (self.wiring.floor)(channel),
             viewers: stream.viewers,
             hours_live: slot.channel.hours_live(slot.channel.now).map(|hours| hours as f32),
+            vulnerable: false,
+            note: String::new(),
             frozen: slot.channel.frozen(),
             unwatched: false,
             gaps: slot.channel.gaps(),

@@ -229,6 +229,12 @@ fn close_up(positions: &mut BTreeMap<String, Position>, array: &str, gone: usize
 }
 
 fn syntax(source: &Arc<Source>, error: &Error) -> Problem {
+    let message = error.message();
+    if message.contains("recursion limit") || message.contains("max recursion depth") {
+        let mend = "write it flat: no key of Vigie lies deeper than three";
+        let at = source.at(error.span().unwrap_or(0..0));
+        return at.problem("this nests too deep", "TOML of at most 80 levels", mend);
+    }
     let at = source.at(error.span().unwrap_or(source.text.len()..source.text.len()));
     let line = source.text.lines().nth(at.line - 1).unwrap_or_default();
     let before: String = line.chars().take(at.column - 1).collect();
@@ -236,11 +242,6 @@ fn syntax(source: &Arc<Source>, error: &Error) -> Problem {
     {
         let what = format!("`{}` has no value", key.trim());
         return at.problem(what, "a value", "write one after `=`, or remove the line");
-    }
-    let message = error.message();
-    if message.contains("recursion limit") || message.contains("max recursion depth") {
-        let mend = "write it flat: no key of Vigie lies deeper than three";
-        return at.problem("this nests too deep", "TOML of at most 80 levels", mend);
     }
     let (what, expected) = message.split_once(", expected ").unwrap_or((message, "valid TOML"));
     let mend = if message.contains("duplicate key") {
@@ -308,7 +309,13 @@ fn misfit(
                             others";
                 return at.problem(what, expected, mend).hiding();
             }
-            let mend = advice(path, defaults);
+            let list = expected == "a sequence" && found == "map";
+            let mend = match path.last() {
+                Some(Step::Key(key)) if list => {
+                    format!("write `[[{key}]]`, in double brackets, for each")
+                }
+                _ => advice(path, defaults),
+            };
             return at.problem(format!("`{name}` is {}", plain(found)), plain(expected), mend);
         }
     }

@@ -198,6 +198,26 @@ fn sounds_secret(line: &str) -> bool {
         && !line.contains("credential")
 }
 
+/// Longest part of a line that is shown, in characters.
+const SHOWN: usize = 120;
+
+/// The part of a long line around a column, and the column in it.
+fn around(line: &str, column: usize) -> (String, usize) {
+    let chars: Vec<char> = line.chars().collect();
+    if chars.len() <= SHOWN {
+        return (line.to_owned(), column);
+    }
+    let start = (column - 1).saturating_sub(SHOWN / 3).min(chars.len() - SHOWN);
+    let mut shown: String = chars[start..start + SHOWN].iter().collect();
+    if start + SHOWN < chars.len() {
+        shown.push('…');
+    }
+    match start {
+        0 => (shown, column),
+        _ => (format!("…{shown}"), column - start + 1),
+    }
+}
+
 impl fmt::Display for Problem {
     /// Position and what, the line with a caret under the place (secrets left out), what was expected, how to
     /// mend.
@@ -220,15 +240,14 @@ impl fmt::Display for Problem {
             };
             let number = self.line.to_string();
             let room = " ".repeat(number.len());
+            let (shown, column) = around(&shown, self.column);
             // A tab before the caret stays a tab, so that the caret stands under its character.
-            let lead: String = text
-                .chars()
-                .take(self.column - 1)
-                .map(|c| if c == '\t' { '\t' } else { ' ' })
-                .collect();
+            let lead = shown.chars().take(column - 1);
+            let lead: String = lead.map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+            let lead = format!("{lead:<0$}", column - 1);
             let marked = source.text.get(self.at.span.clone()).unwrap_or_default();
             let width = marked.lines().next().unwrap_or_default().chars().count();
-            let left = shown.chars().count().saturating_sub(self.column - 1);
+            let left = shown.chars().count().saturating_sub(column - 1);
             let carets = "^".repeat(width.clamp(1, left.max(1)));
             writeln!(f, "{room} |\n{number} | {shown}\n{room} | {lead}{carets}")?;
         }

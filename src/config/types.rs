@@ -11,7 +11,7 @@ use super::peers::{Channel, Feed, Rule, Sink};
 use super::source::Origin;
 use super::tables::{Authorities, Categories, Currency};
 use super::units::{Dur, Size};
-use crate::event::Offence;
+use crate::event::{Offence, Timestamp};
 
 /// Everything that `vigie.toml` and the files it names say. Load it with [`Config::load`].
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -79,6 +79,20 @@ impl Default for Config {
             categories: Categories::default(),
             origin: Origin::default(),
         }
+    }
+}
+
+impl Config {
+    /// What is known beforehand of a channel (`platform:id`) at a time.
+    pub fn known_of<'a>(
+        &'a self,
+        channel: &'a str,
+        at: Timestamp,
+    ) -> impl Iterator<Item = &'a Channel> {
+        self.channels
+            .iter()
+            .filter(move |entry| entry.is_about(channel))
+            .filter(move |entry| entry.until.is_none_or(|until| until.0 > at))
     }
 }
 
@@ -378,10 +392,9 @@ impl Mode {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// Largest message of a feed that is decoded; larger ones are counted and skipped. Default: `8MiB`.
+    /// Largest message of a feed that is decoded; larger ones are counted and skipped, and beyond 64 MiB the connection
+    /// ends. Default: `8MiB`.
     pub message: Size,
-    /// Largest message that is read at all; a larger one ends the connection. Default: `64MiB`.
-    pub discard: Size,
     /// Chat that is older than this in channel time is only counted. Default: `10m`.
     pub late: Dur,
     /// Events of a feed among which repeats are found; at least since the saved cursor. Default: `200000`.
@@ -405,10 +418,11 @@ pub struct Limits {
     pub channels: usize,
     /// A channel without level, alert or event for this long goes to the store until something comes. Default: `10m`.
     pub idle: Dur,
-    /// Authors that one channel tells apart at a time. Default: `4096`.
+    /// Authors whose names are known to be stored already; others are stored again. Default: `4096`.
     pub users: usize,
-    /// Messages in one channel's ring of the last two minutes. Default: `2000`.
-    pub ring: usize,
+    /// Memory of the ring of the last two minutes, over all channels; one alone holds at most a quarter of it.
+    /// Default: `256MiB`.
+    pub ring: Size,
     /// Paid messages of one channel in a second that are scored singly. Default: `50`.
     pub paid_per_second: u32,
     /// How long later events of a channel wait for a look's score on a live clock. Default: `500ms`.
@@ -419,8 +433,6 @@ pub struct Limits {
     pub look_burst: u32,
     /// Time over which one look's pictures are spread, at most 2 s. Default: `2s`.
     pub look_over: Dur,
-    /// Deliveries of one sink that are under way at once. Default: `4`.
-    pub sink_parallel: usize,
     /// Open pages that listen for changes. Default: `64`.
     pub stream_clients: usize,
     /// Changes that wait for one such page before it is told to reload. Default: `256`.
@@ -431,7 +443,6 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             message: Size::mib(8),
-            discard: Size::mib(64),
             late: Dur::mins(10),
             dedupe: 200_000,
             feed_queue: 4096,
@@ -444,13 +455,12 @@ impl Default for Limits {
             channels: 100_000,
             idle: Dur::mins(10),
             users: 4096,
-            ring: 2000,
+            ring: Size::mib(256),
             paid_per_second: 50,
             look_wait: Dur::ms(500),
             look_every: Dur::secs(20),
             look_burst: 8,
             look_over: Dur::secs(2),
-            sink_parallel: 4,
             stream_clients: 64,
             stream_queue: 256,
         }
@@ -461,9 +471,10 @@ impl Default for Limits {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Privacy {
-    /// How long the encrypted id and name of an author are kept after nothing kept refers to them. Default: `24h`.
+    /// How long the encrypted id and name of an author are kept after nothing kept refers to them any more: what was
+    /// said goes with `[evidence] ring`, what was paid with `acts`, what an alert cites with `cited`. Default: `24h`.
     pub identities: Dur,
-    /// How long a channel's own history is kept after its last event. Default: `90d`.
+    /// How long a channel's own history is kept on disk after its last event. Default: `90d`.
     pub channels: Dur,
 }
 

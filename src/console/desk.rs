@@ -65,6 +65,10 @@ pub struct ChannelRow {
     pub level_floor: Level,
     pub viewers: Option<u64>,
     pub hours_live: Option<f32>,
+    /// The config says that somebody on it cannot protect themselves.
+    pub vulnerable: bool,
+    /// The config's word to whoever reads.
+    pub note: String,
     /// The picture repeats byte for byte: it proves neither motion nor stillness.
     pub frozen: bool,
     /// No feed brings it at the moment: whatever happens there is not seen.
@@ -92,6 +96,19 @@ pub struct TimelinePoint {
     pub values: Vec<(String, f32)>,
 }
 
+/// A rule that raises nothing: in shadow, or inactive.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct QuietRule {
+    pub name: String,
+    pub level: Level,
+    /// It is counted only.
+    pub shadow: bool,
+    /// No model gives what it needs, so it cannot match.
+    pub inactive: bool,
+    /// Evaluations since the start in which it matched.
+    pub matches: u64,
+}
+
 /// Whether an alert could be raised and stored now.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct Ready {
@@ -101,6 +118,8 @@ pub struct Ready {
     /// Channels that nothing brings at the moment.
     #[schema(value_type = Vec<String>)]
     pub unwatched: Vec<ChannelId>,
+    /// Rules that cannot match for want of a model.
+    pub inactive_rules: Vec<String>,
 }
 
 /// Something changed: sent to every open page.
@@ -125,6 +144,10 @@ pub trait Desk: Send + Sync + 'static {
     /// `lang` is `fr` or `en`.
     fn dossier(&self, id: Uuid, lang: &'static str) -> BoxFuture<'_, DeskResult<Option<Dossier>>>;
     fn ready(&self) -> Ready;
+    /// Rules of the config that raise nothing, in its order.
+    fn quiet_rules(&self) -> Vec<QuietRule> {
+        Vec::new()
+    }
     /// A line that every page carries at the moment, in place of the one of its settings.
     fn banner(&self) -> Option<&'static str> {
         None

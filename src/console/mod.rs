@@ -12,7 +12,8 @@ mod pages;
 mod problem;
 
 pub use desk::{
-    AlertFilter, AlertPage, ChannelRow, Desk, DeskError, DeskResult, Live, Ready, TimelinePoint,
+    AlertFilter, AlertPage, ChannelRow, Desk, DeskError, DeskResult, Live, QuietRule, Ready,
+    TimelinePoint,
 };
 pub use problem::Problem;
 
@@ -35,9 +36,6 @@ use crate::alert::{Words, Zone};
 
 /// How long the console waits for the house before it answers 503.
 pub const PATIENCE: Duration = Duration::from_secs(10);
-/// Live connections at once: a trust team's screens, not the public.
-const SEATS: usize = 64;
-
 /// What the console is told at its start.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
@@ -49,6 +47,8 @@ pub struct Settings {
     pub hosts: Vec<String>,
     /// IANA name of the zone in which times are shown; empty: UTC.
     pub zone: String,
+    /// Live connections at once: a trust team's screens, not the public. 0: none.
+    pub seats: usize,
     /// A line that every page carries (`DEMO`, `SHADOW: nothing is delivered`); empty: none.
     pub banner: String,
 }
@@ -82,8 +82,8 @@ pub fn router(desk: Arc<dyn Desk>, settings: Settings) -> Router {
         desk,
         words: Words::new(&settings.language),
         zone: Zone::new(&settings.zone),
+        seats: Arc::new(Semaphore::new(settings.seats)),
         settings,
-        seats: Arc::new(Semaphore::new(SEATS)),
         described: openapi::document(described),
     });
     pages

@@ -15,7 +15,7 @@ use crate::event::{ChannelId, Gap, Level, Signal, Timestamp};
 
 use super::alert_view::AlertView;
 use super::api::{LangQuery, dossier_page, uuid, wants_html};
-use super::desk::{AlertFilter, ChannelRow, Ready};
+use super::desk::{AlertFilter, ChannelRow, QuietRule, Ready};
 use super::problem::Problem;
 use super::{App, ask};
 
@@ -45,7 +45,7 @@ pub(super) struct Frame<'a> {
 
 impl<'a> Frame<'a> {
     fn new(app: &'a App) -> Self {
-        let Ready { ready, mut degraded, unwatched } = app.desk.ready();
+        let Ready { ready, mut degraded, unwatched, .. } = app.desk.ready();
         if !ready && degraded.is_empty() {
             degraded.push(app.words.t("ui-not-ready"));
         }
@@ -166,6 +166,12 @@ fn channel_line(row: &ChannelRow, words: &Words, zone: &Zone) -> ChannelLine {
     if row.unwatched {
         flags.push(("unwatched", words.t("ui-unwatched")));
     }
+    if row.vulnerable {
+        flags.push(("vulnerable", words.t("ui-vulnerable")));
+    }
+    if !row.note.is_empty() {
+        flags.push(("note", row.note.clone()));
+    }
     if row.frozen {
         flags.push(("frozen", words.t("ui-frozen")));
     }
@@ -195,6 +201,14 @@ fn channel_line(row: &ChannelRow, words: &Words, zone: &Zone) -> ChannelLine {
     }
 }
 
+fn quiet_rule(rule: &QuietRule, words: &Words) -> (LevelChip, String, String) {
+    let why = match rule.inactive {
+        true => words.t("ui-rule-inactive"),
+        false => words.t_args("ui-rule-shadow", &[("n", rule.matches.into())]),
+    };
+    (LevelChip::new(rule.level, words), rule.name.clone(), why)
+}
+
 #[derive(Template)]
 #[template(path = "index.html")]
 struct Index<'a> {
@@ -208,6 +222,8 @@ struct Index<'a> {
     earlier: Vec<AlertLine>,
     next: Option<String>,
     channels: Vec<ChannelLine>,
+    /// Level, name and why it raises nothing.
+    quiet: Vec<(LevelChip, String, String)>,
     legend: Vec<(LevelChip, String)>,
 }
 
@@ -263,6 +279,7 @@ pub(super) async fn index(
         earlier,
         next: recent.next,
         channels: rows.iter().map(|row| channel_line(row, words, &app.zone)).collect(),
+        quiet: app.desk.quiet_rules().iter().map(|rule| quiet_rule(rule, words)).collect(),
         legend: Level::ALL
             .into_iter()
             .skip(1)

@@ -86,7 +86,8 @@ impl Dedupe {
         Self::with_window(WINDOW, LIMIT)
     }
 
-    fn with_window(window: usize, limit: usize) -> Self {
+    /// A window of at least so many events a feed; while the saved cursor is older it grows up to `limit`.
+    pub fn with_window(window: usize, limit: usize) -> Self {
         Self { feeds: BTreeMap::new(), donations: Donations::default(), window, limit }
     }
 

@@ -75,11 +75,7 @@ impl Rule {
         shadow: bool,
     ) -> Result<Self, RuleError> {
         refuse_monsters(when)?;
-        let program = Program::compile(when).map_err(|errors| RuleError {
-            offset: 0,
-            what: format!("it is not CEL: {}", first_line(&errors.to_string())),
-            mend: "write comparisons joined by && and ||, as in `chat_distress_60s > 2.0`".into(),
-        })?;
+        let program = Program::compile(when).map_err(|e| misread(when, &e.to_string()))?;
         let lowering = Lowering { program: &program };
         let expr = lowering.condition(program.expression())?;
         Ok(Self { name: name.to_owned(), level, tense, offences, shadow, expr })
@@ -106,8 +102,26 @@ impl Rule {
     }
 }
 
-fn first_line(text: &str) -> &str {
-    text.lines().find(|line| !line.trim().is_empty()).unwrap_or("syntax error")
+/// What the parser says (`ERROR: <input>:1:20: Syntax error: mismatched input '<EOF>' expecting {…}`), in plain words
+/// and with its place.
+fn misread(when: &str, told: &str) -> RuleError {
+    let place = told.split_once("<input>:").and_then(|(_, rest)| {
+        let mut parts = rest.splitn(3, ':');
+        let line: usize = parts.next()?.parse().ok()?;
+        let column: usize = parts.next()?.parse().ok()?;
+        let before: usize = when.split_inclusive('\n').take(line - 1).map(str::len).sum();
+        let rest = when.get(before..)?;
+        let skipped: usize = rest.chars().take(column - 1).map(char::len_utf8).sum();
+        Some(before + skipped)
+    });
+    let culprit = told.split_once('\'').and_then(|(_, rest)| rest.split_once('\''));
+    let what = match culprit.map(|(culprit, _)| culprit) {
+        Some("<EOF>") => "the condition ends too early".to_owned(),
+        Some(culprit) => format!("`{culprit}` does not fit here"),
+        None => "this is no condition".to_owned(),
+    };
+    let mend = "write comparisons joined by && and ||, as in `chat_distress_60s > 2.0`, and close every parenthesis";
+    RuleError { offset: place.unwrap_or(0), what, mend: mend.into() }
 }
 
 /// The parser recurses by nesting, by signs before a value and by `?`: all are bounded before it sees the source.

@@ -134,18 +134,20 @@ impl Store {
 
 impl Write<'_> {
     pub(super) async fn put_checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<()> {
+        let now = wall_clock();
         for saved in &checkpoint.channels {
             sqlx::query(
-                "INSERT INTO channel_state (channel, state, awake, setting, language) \
-                 VALUES ($1, $2, $3, $4, $5) ON CONFLICT (channel) DO UPDATE SET \
+                "INSERT INTO channel_state (channel, state, awake, setting, language, saved) \
+                 VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (channel) DO UPDATE SET \
                  state = excluded.state, awake = excluded.awake, setting = excluded.setting, \
-                 language = excluded.language",
+                 language = excluded.language, saved = excluded.saved",
             )
             .bind(saved.channel.as_str().to_owned())
             .bind(saved.state.clone())
             .bind(i64::from(saved.awake))
             .bind(saved.setting.name())
             .bind(saved.language.clone())
+            .bind(now.0)
             .execute(&mut *self.tx)
             .await?;
         }

@@ -1,10 +1,14 @@
 //! The index of the vault: which alert or act cites which piece, what has expired; and sealed identities. The bytes
 //! themselves are `evidence`'s.
 
+use std::collections::HashSet;
+use std::time::Duration;
+
 use sqlx::Row as _;
 use uuid::Uuid;
 
 use super::{Result, Store, Write, corrupt, millis};
+use crate::alert::Change;
 use crate::event::{ChannelId, Digest, Level, Timestamp, UserKey};
 use crate::evidence::{Evidence, EvidenceRow, kind_named, wall_clock};
 
@@ -27,6 +31,15 @@ pub struct Swept {
     pub vault_bytes: u64,
     /// Bytes over the cap that only cited evidence holds: a store that is full of it is degraded.
     pub over: u64,
+}
+
+/// How long what concerns people is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Keep {
+    /// A channel's state after it was last saved.
+    pub channels: Duration,
+    /// The names of an alert's persons after it ended.
+    pub cited: Duration,
 }
 
 const COLUMNS: &str = "digest, alert, act, channel, kind, at, bytes, rank, kept, gone";
@@ -187,25 +200,78 @@ impl Store {
         Ok(free.len() as u64)
     }
 
-    /// Keeps sealed identities; one that is there stays.
-    pub async fn put_identities(&self, identities: &[(UserKey, Vec<u8>)]) -> Result<()> {
+    /// Keeps sealed identities, each until then at least; one that is there stays, for the longer of both times.
+    pub async fn put_identities(&self, identities: &[(UserKey, Vec<u8>, Timestamp)]) -> Result<()> {
         if identities.is_empty() {
             return Ok(());
         }
         let now = wall_clock();
         let mut write = self.write().await?;
-        for (key, sealed) in identities {
+        for (key, sealed, until) in identities {
             sqlx::query(
-                "INSERT INTO identities (user_key, sealed, stored) VALUES ($1, $2, $3) \
-                 ON CONFLICT (user_key) DO NOTHING",
+                "INSERT INTO identities (user_key, sealed, stored, until) VALUES ($1, $2, $3, $4) \
+                 ON CONFLICT (user_key) DO UPDATE SET until = excluded.until \
+                 WHERE identities.until < excluded.until",
             )
             .bind(key.hex())
             .bind(sealed.clone())
             .bind(now.0)
+            .bind(until.0)
             .execute(&mut *write.tx)
             .await?;
         }
         write.commit().await
+    }
+
+    /// Removes names whose time is over, but for persons of alerts that are kept, and states of channels that nothing
+    /// came of for too long. Returns how many of each.
+    pub async fn prune_people(&self, keep: &Keep, now: Timestamp) -> Result<(u64, u64)> {
+        let old = now.0.saturating_sub(millis(keep.channels));
+        let mut write = self.write().await?;
+        let channels = sqlx::query("DELETE FROM channel_state WHERE saved > 0 AND saved < $1")
+            .bind(old)
+            .execute(&mut *write.tx)
+            .await?
+            .rows_affected();
+        write.commit().await?;
+        let due = sqlx::query("SELECT user_key FROM identities WHERE until < $1 LIMIT 10000")
+            .bind(now.0)
+            .fetch_all(&self.0.pool)
+            .await?;
+        if due.is_empty() {
+            return Ok((0, channels));
+        }
+        let named = self.persons(now.0.saturating_sub(millis(keep.cited))).await?;
+        let mut write = self.write().await?;
+        let mut gone = 0;
+        for row in due {
+            let key: String = row.try_get("user_key")?;
+            if !named.contains(&key) {
+                sqlx::query("DELETE FROM identities WHERE user_key = $1")
+                    .bind(key)
+                    .execute(&mut *write.tx)
+                    .await?;
+                gone += 1;
+            }
+        }
+        write.commit().await?;
+        Ok((gone, channels))
+    }
+
+    /// Keys of the persons of alerts that have not ended before `since`.
+    async fn persons(&self, since: i64) -> Result<HashSet<String>> {
+        let rows =
+            sqlx::query("SELECT body FROM alerts WHERE ended_clock IS NULL OR ended_clock >= $1")
+                .bind(since)
+                .fetch_all(&self.0.pool)
+                .await?;
+        let mut out = HashSet::new();
+        for row in rows {
+            let body: String = row.try_get("body")?;
+            let change: Change = serde_json::from_str(&body).map_err(corrupt)?;
+            out.extend(change.facts.persons.iter().map(|person| person.user.hex()));
+        }
+        Ok(out)
     }
 
     /// A sealed identity.

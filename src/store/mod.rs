@@ -28,7 +28,7 @@ pub use alerts::{AlertFilter, AlertPage, Commit, Stored};
 pub use audit::{AuditRow, ChainReport};
 pub use ballast::{BALLAST, Ballast};
 pub use checkpoint::{Asleep, ChannelState, Checkpoint, FeedMark};
-pub use evidence::{CitedPiece, Swept};
+pub use evidence::{CitedPiece, Keep, Swept};
 pub use lock::FolderLock;
 pub use outbox::{OutboxItem, Urgent};
 pub use sinks::OutboxCounts;

@@ -31,6 +31,7 @@ async fn house(fake: Fake) -> House {
         hosts: vec!["vigie.example".into()],
         zone: "Europe/Paris".into(),
         banner: "DEMO".into(),
+        seats: 64,
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

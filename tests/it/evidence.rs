@@ -9,7 +9,7 @@ use vigie::event::{ChannelId, Digest, Keyer, Level, Timestamp};
 use vigie::evidence::{
     Evidence, EvidenceOptions, Identity, IdentityError, IdentityKey, Piece, Ring, Vault, Why,
 };
-use vigie::store::{Commit, Store};
+use vigie::store::{Commit, Keep, Store};
 
 use crate::store::{AT, change};
 
@@ -259,8 +259,18 @@ async fn identities_open_with_their_key_and_for_their_user_only() {
     let sealed = key.seal(&user, &identity);
     assert!(!sealed.windows(2).any(|two| two == b"u1"));
     assert_ne!(sealed, key.seal(&user, &identity), "a nonce was used twice");
-    store.put_identities(&[(user, sealed.clone())]).await.unwrap();
-    store.put_identities(&[(user, b"later".to_vec())]).await.unwrap();
+    let put = async |sealed: &[u8], until| {
+        store.put_identities(&[(user, sealed.to_vec(), Timestamp(until))]).await.unwrap();
+    };
+    put(&sealed, 1_000).await;
+    put(b"later", 5_000).await;
+    put(b"earlier", 2_000).await;
+    let keep = Keep { channels: Duration::from_secs(1), cited: Duration::from_secs(1) };
+    assert_eq!(
+        store.prune_people(&keep, Timestamp(5_000)).await.unwrap(),
+        (0, 0),
+        "the longest time holds"
+    );
     let stored = store.identity(&user).await.unwrap().unwrap();
     assert_eq!(stored, sealed);
     assert_eq!(store.identity(&other).await.unwrap(), None);
@@ -273,6 +283,8 @@ async fn identities_open_with_their_key_and_for_their_user_only() {
         assert_eq!(key.open(&user, &bent), Err(IdentityError::Key));
         assert!(key.open(&user, &stored[..n]).is_err());
     }
+    assert_eq!(store.prune_people(&keep, Timestamp(5_001)).await.unwrap(), (1, 0));
+    assert_eq!(store.identity(&user).await.unwrap(), None, "its time is over");
 }
 
 #[test]

@@ -599,6 +599,13 @@ ui-channel = Channel
 ui-two-tiers = An alert opens at Concern. Watch is only shown here: nobody is called for it.
 ui-no-channels = No channel has been heard of yet.
 ui-legend = What the levels ask
+ui-rules = Rules that raise nothing
+ui-rule-inactive = Inactive: no model measures what it needs.
+ui-rule-shadow = { $n ->
+    [0] In shadow: no match since the start.
+    [one] In shadow: { $n } match since the start.
+   *[other] In shadow: { $n } matches since the start.
+}
 ui-hours = Live for
 ui-last = Last event
 ui-offline = off air
@@ -608,6 +615,7 @@ ui-since = since
 ui-lasted = for
 ui-unwatched = not seen
 ui-frozen = picture frozen
+ui-vulnerable = somebody vulnerable
 ui-gap = nothing received from { $from } to { $to }
 ui-all-alerts = All alerts
 ui-open-stream = Open the stream

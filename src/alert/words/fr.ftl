@@ -599,6 +599,13 @@ ui-channel = Chaîne
 ui-two-tiers = Une alerte s'ouvre à partir d'« Inquiétude ». « À surveiller » n'est montré qu'ici : personne n'est appelé pour cela.
 ui-no-channels = Aucune chaîne n'a encore donné de nouvelles.
 ui-legend = Ce que demandent les niveaux
+ui-rules = Règles qui ne lèvent rien
+ui-rule-inactive = Inactive : aucun modèle ne mesure ce qu'il lui faut.
+ui-rule-shadow = { $n ->
+    [0] Dans l'ombre : aucune correspondance depuis le démarrage.
+    [one] Dans l'ombre : { $n } correspondance depuis le démarrage.
+   *[other] Dans l'ombre : { $n } correspondances depuis le démarrage.
+}
 ui-hours = En direct depuis
 ui-last = Dernier événement
 ui-offline = hors antenne
@@ -608,6 +615,7 @@ ui-since = depuis
 ui-lasted = durée
 ui-unwatched = pas vue
 ui-frozen = image figée
+ui-vulnerable = personne vulnérable
 ui-gap = rien reçu de { $from } à { $to }
 ui-all-alerts = Toutes les alertes
 ui-open-stream = Ouvrir le direct

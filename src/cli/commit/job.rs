@@ -30,7 +30,7 @@ pub enum Job {
     Change(Arc<Told>),
     Keep(Kept),
     Samples(Vec<Sample>),
-    Identities(Vec<(UserKey, Vec<u8>)>),
+    Identities(Vec<(UserKey, Vec<u8>, Timestamp)>),
     Checkpoint { barrier: Arc<Barrier>, number: u64, channels: Vec<ChannelState> },
 }
 

@@ -14,7 +14,7 @@ use super::codes;
 use super::read::nearest;
 use super::source::{Origin, Position, Problem};
 use super::types::Config;
-use super::units::Dur;
+use super::units::{Dur, Size};
 use crate::event::{SIGNALS, Signal};
 
 pub(super) use peers::files;
@@ -240,14 +240,11 @@ fn known(key: &str, name: &str, names: &[&str], check: &mut Checker) {
 
 fn limits(config: &Config, check: &mut Checker) {
     let limits = &config.limits;
-    if limits.message.0 == 0 || limits.message > limits.discard {
+    if limits.message.0 == 0 || limits.message > Size::mib(64) {
         check.no(
             "limits.message",
-            format!(
-                "`limits.message` ({}) is 0 or above `limits.discard` ({})",
-                limits.message, limits.discard
-            ),
-            "a size above 0 and at most `limits.discard`",
+            format!("`limits.message` is {}", limits.message),
+            "a size above 0 and at most `64MiB`, beyond which a connection ends",
             "write `message = \"8MiB\"`, which is the default",
         );
     }
@@ -261,9 +258,8 @@ fn limits(config: &Config, check: &mut Checker) {
         ("limits.score_cache", limits.score_cache),
         ("limits.channels", limits.channels),
         ("limits.users", limits.users),
-        ("limits.ring", limits.ring),
+        ("limits.ring", limits.ring.0 as usize),
         ("limits.paid_per_second", limits.paid_per_second as usize),
-        ("limits.sink_parallel", limits.sink_parallel),
         ("limits.stream_clients", limits.stream_clients),
         ("limits.stream_queue", limits.stream_queue),
         ("models.threads", config.models.threads),
@@ -290,6 +286,8 @@ fn limits(config: &Config, check: &mut Checker) {
             "write `2s`: a look closes 2.5 s after its first picture",
         );
     }
+    check.positive("privacy.identities", config.privacy.identities);
+    check.positive("privacy.channels", config.privacy.channels);
     check.positive("limits.late", limits.late);
     check.positive("limits.look_every", limits.look_every);
 }

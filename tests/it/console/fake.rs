@@ -304,6 +304,8 @@ impl Fake {
             level_floor: Level::None,
             viewers: Some(viewers),
             hours_live: Some(3.2),
+            vulnerable: false,
+            note: String::new(),
             frozen: false,
             unwatched: false,
             gaps: Vec::new(),
@@ -329,6 +331,8 @@ impl Fake {
                 21_400,
             ),
             ChannelRow {
+                vulnerable: false,
+                note: String::new(),
                 frozen: true,
                 ..row("kick:11", "dodo", "je dors, chut", "Sleep", Level::None, 310)
             },
@@ -460,6 +464,7 @@ impl Desk for Fake {
             ready: !self.broken,
             degraded: vec!["feed twitch: no connection since 22:10:00".into()],
             unwatched: vec![ChannelId::new("twitch:77")],
+            inactive_rules: vec!["weapon".into()],
         }
     }
 
