@@ -10,6 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 
 LENGTHS = [8, 16, 32, 64, 128]
+# Padded lengths in training: closer, since most messages are short.
+EDGES = [8, 14, 24, 48, 128]
 LIMIT = 128
 DEEP = 256
 HIDDEN = 96
@@ -72,7 +74,7 @@ def pack(pieces, rows, length):
     return out
 
 
-def plan(pieces, rng, tokens=16384, edges=LENGTHS):
+def plan(pieces, rng, tokens=16384, edges=EDGES):
     """Batches of row numbers with their padded length and size, shuffled."""
     length = np.array([len(v) for v in pieces])
     bucket = np.searchsorted(np.array(edges), np.minimum(length, edges[-1]))
@@ -87,10 +89,11 @@ def plan(pieces, rng, tokens=16384, edges=LENGTHS):
 
 
 def adam(loss, slow, decay):
-    """One step; `slow`: share of the rate for the table."""
+    """One step; `slow`: share of the rate for the table, which stays as it is where that is 0."""
 
-    def step(p, o, args, key, n, lr):
-        value, grad = jax.value_and_grad(loss)(p, *args, key)
+    def step(p, o, table, args, key, n, lr):
+        fixed = {} if table is None else {"table": table}
+        value, grad = jax.value_and_grad(lambda q: loss(q | fixed, *args, key))(p)
         new_p, new_o = {}, {}
         for k in p:
             m1 = 0.9 * o[k][0] + 0.1 * grad[k]
@@ -106,6 +109,10 @@ def adam(loss, slow, decay):
 
 def fit(params, loss, pieces_of, arrays, epochs, rate, seed, slow=0.3, decay=0.01, log=print, parts=None):
     """`pieces_of(epoch)` gives the rows' pieces, `arrays(rows)` what else the loss takes of them; padded rows have weight 0."""
+    table = None
+    if not slow:
+        table = jnp.asarray(params["table"])
+        params = {k: v for k, v in params.items() if k != "table"}
     opt = {k: (np.zeros_like(v), np.zeros_like(v)) for k, v in params.items()}
     step = adam(loss, slow, decay)
     rng = np.random.default_rng(seed)
@@ -123,12 +130,13 @@ def fit(params, loss, pieces_of, arrays, epochs, rate, seed, slow=0.3, decay=0.0
             real = np.concatenate([np.ones(len(rows)), np.zeros(short)]).astype(np.float32)
             lr = rate * min(1.0, n / 200) * max(0.02, 1 - n / total)
             key, sub = jax.random.split(key)
-            params, opt, value = step(params, opt, (pack(pieces, full, edge), real, *arrays(full)), sub, np.float32(n), np.float32(lr))
+            params, opt, value = step(params, opt, table, (pack(pieces, full, edge), real, *arrays(full)), sub, np.float32(n), np.float32(lr))
             seen += float(value)
             if parts and k % parts == parts - 1:
                 log(f"    {k + 1} of {len(batches)}: {seen / (k + 1):.4f}")
         log(f"  epoch {epoch + 1}/{epochs} loss {seen / len(batches):.4f}")
-    return {k: np.array(v) for k, v in params.items()}
+    fixed = {} if table is None else {"table": table}
+    return {k: np.array(v) for k, v in (params | fixed).items()}
 
 
 def teach_meaning(p, pieces, real, vectors, key):

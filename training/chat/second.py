@@ -14,6 +14,14 @@ import text
 
 WIDTH = 256
 SEED = 3
+# One word of the lists in so many is taught alone.
+WORDS = 4
+# Share of a source's rows that the stage is taught on; the first stage is taught on all.
+SHARE = {"words": 0.2, "corpus": 0.35, "gametox": 0.3, "conda": 0.2, "normvio_context": 0.5, "youtube_live_irl_stream": 0.6, "hand": 1.0}
+SHARE |= {s: 1.0 for s in ("youtube_live_news", "twitch_emotes_sentiment", "twitch_es_en", "cyberaggression_fr", "tweets_slur_keywords_fr", "jigsaw_en_fr",
+                           "toxifrench_500", "convabuse", "normvio_moderated")}
+REST = 0.25
+WEIGHT = {"hand": 2.0}
 TOP = 40000
 
 
@@ -76,7 +84,7 @@ def lesson(tokens, vocabulary, start, vectors, side, epochs, rate=2e-3, log=prin
     """Teaches meaning: pieces of all texts against the large encoder's vectors [texts, 512]."""
     params = deep.init(start, side, SEED)
     take = lambda rows: (vectors[rows].astype(np.float32),)
-    return deep.fit(params, deep.teach_meaning, lambda e: cut(tokens, vocabulary, e), take, epochs, rate, SEED, slow=0.2, log=log, parts=100)
+    return deep.fit(params, deep.teach_meaning, lambda e: cut(tokens, vocabulary, e), take, epochs, rate, SEED, slow=0, log=log, parts=50)
 
 
 def labels(params, tokens, vocabulary, side, context, y, mask, weight, soft, epochs, rate=1.5e-3, trust=0.4, log=print):
@@ -85,7 +93,7 @@ def labels(params, tokens, vocabulary, side, context, y, mask, weight, soft, epo
     target = np.where(mask > 0, (1 - trust) * y + trust * said, said).astype(np.float32)
     heed = np.where(mask > 0, mask, 0.25).astype(np.float32)
     take = lambda rows: (side[rows], context[rows], target[rows], heed[rows], weight[rows], np.zeros((len(rows), 1), np.float32))
-    return deep.fit(params, deep.teach_labels, lambda e: cut(tokens, vocabulary, 100 + e), take, epochs, rate, SEED + 1, slow=0.2, log=log, parts=100)
+    return deep.fit(params, deep.teach_labels, lambda e: cut(tokens, vocabulary, 100 + e), take, epochs, rate, SEED + 1, slow=0.2, log=log, parts=50)
 
 
 def predict(params, tokens, vocabulary, side, context):
@@ -96,7 +104,7 @@ def predict(params, tokens, vocabulary, side, context):
 class Second:
     """The second stage of a run: made, exported, and read again for any rows."""
 
-    def __init__(self, run, z, s, log, epochs=(2, 3), fast=None):
+    def __init__(self, run, z, s, log, epochs=(1, 3)):
         self.log = log
         rows = run.rows
         # By the text as its author wrote it, so that what is only spelled otherwise points the same way.
@@ -111,20 +119,7 @@ class Second:
         log(f"vocabulary of {len(lines)}, {len(raw)} of them from the word lists")
         start = first_meanings(lines, known, log)
 
-        # Meaning: every training text once, and the words alone.
-        once = {}
-        for i in run.train:
-            once.setdefault(rows[i]["text"], i)
-        once = np.array(sorted(once.values()))
-        if fast:
-            once = once[:: fast]
-        words = list(raw)[:: fast or 1]
-        tokens = [run.tokens[i] for i in once] + [[w] for w in words]
-        target = np.concatenate([x[once], vectors.of([raw[w] for w in words])])
-        log(f"meaning: {len(once)} texts, {len(words)} words")
-        params = lesson(tokens, self.vocabulary, start, target, s.shape[1], epochs[0], log=log)
-
-        # Labels, with a second opinion.
+        # A second opinion on the labels.
         scale = np.float16(8)
         both = np.concatenate([x * scale, s.astype(np.float16)], 1)
         heed = run.mask * run.boost
@@ -132,9 +127,24 @@ class Second:
         # The opinion that is learnt from is the mean of both models.
         opinion = 0.5 * (soft + z)
         self.opinion = opinion
-        pick = run.train[:: fast] if fast else run.train
+        # Every row of what the stage is for, a share of the rest.
+        rng = np.random.default_rng(SEED)
+        pick = run.train[[rng.random() < SHARE.get(rows[i]["source"], REST) for i in run.train]]
+        weight = run.weight * np.array([WEIGHT.get(r["source"], 1.0) for r in rows], np.float32)
+        log(f"labels: {len(pick)} rows")
+        # Meaning: every text once, and words alone.
+        once = {}
+        for i in pick:
+            once.setdefault(rows[i]["text"], i)
+        once = np.array(sorted(once.values()))
+        words = list(raw)[::WORDS]
+        tokens = [run.tokens[i] for i in once] + [[w] for w in words]
+        target = np.concatenate([x[once], vectors.of([raw[w] for w in words])])
+        log(f"meaning: {len(once)} texts, {len(words)} words")
+        params = lesson(tokens, self.vocabulary, start, target, s.shape[1], epochs[0], log=log)
+
         self.params = labels(params, [run.tokens[i] for i in pick], self.vocabulary, s[pick], run.context[pick], run.y[pick], heed[pick],
-                             run.weight[pick], opinion[pick], epochs[1], log=log)
+                             weight[pick], opinion[pick], epochs[1], log=log)
         self.params["table"], self.params["table_scale"] = report.quantise(self.params["table"])
 
     def read(self, tokens, s, context):
