@@ -74,7 +74,7 @@ def pack(pieces, rows, length):
     return out
 
 
-def plan(pieces, rng, tokens=16384, edges=EDGES):
+def plan(pieces, rng, tokens=4096, edges=EDGES):
     """Batches of row numbers with their padded length and size, shuffled."""
     length = np.array([len(v) for v in pieces])
     bucket = np.searchsorted(np.array(edges), np.minimum(length, edges[-1]))

@@ -80,20 +80,20 @@ def cut(tokens, vocabulary, epoch, seed=SEED):
     return [vocabulary.of(tok, deep.LIMIT, rng, 0.03) for tok in tokens]
 
 
-def lesson(tokens, vocabulary, start, vectors, side, epochs, rate=2e-3, log=print):
+def lesson(tokens, vocabulary, start, vectors, side, epochs, rate=1.5e-3, log=print):
     """Teaches meaning: pieces of all texts against the large encoder's vectors [texts, 512]."""
     params = deep.init(start, side, SEED)
     take = lambda rows: (vectors[rows].astype(np.float32),)
-    return deep.fit(params, deep.teach_meaning, lambda e: cut(tokens, vocabulary, e), take, epochs, rate, SEED, slow=0, log=log, parts=50)
+    return deep.fit(params, deep.teach_meaning, lambda e: cut(tokens, vocabulary, e), take, epochs, rate, SEED, slow=0, log=log, parts=200)
 
 
-def labels(params, tokens, vocabulary, side, context, y, mask, weight, soft, epochs, rate=1.5e-3, trust=0.4, log=print):
+def labels(params, tokens, vocabulary, side, context, y, mask, weight, soft, epochs, rate=1.2e-3, trust=0.4, log=print):
     """Fine-tunes on the labels, with what the head on the large encoder says as softer second opinion."""
     said = 1 / (1 + np.exp(-soft))
     target = np.where(mask > 0, (1 - trust) * y + trust * said, said).astype(np.float32)
     heed = np.where(mask > 0, mask, 0.25).astype(np.float32)
     take = lambda rows: (side[rows], context[rows], target[rows], heed[rows], weight[rows], np.zeros((len(rows), 1), np.float32))
-    return deep.fit(params, deep.teach_labels, lambda e: cut(tokens, vocabulary, 100 + e), take, epochs, rate, SEED + 1, slow=0.2, log=log, parts=50)
+    return deep.fit(params, deep.teach_labels, lambda e: cut(tokens, vocabulary, 100 + e), take, epochs, rate, SEED + 1, slow=0, log=log, parts=200)
 
 
 def predict(params, tokens, vocabulary, side, context):
