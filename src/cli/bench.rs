@@ -2,9 +2,11 @@
 //! same machine and the same load. Inputs are made by seed. Comes in: names; goes out: a table, or JSON.
 
 mod capacity;
+mod commit;
 mod inference;
 mod latency;
 mod material;
+mod restart;
 mod rig;
 mod stages;
 mod start;
@@ -19,8 +21,10 @@ use crate::config::Config;
 use crate::model::{Manifest, ModelError};
 
 /// What can be asked for, in the order in which all of them run.
-pub const NAMES: [&str; 7] =
-    ["models", "decode", "evaluate", "features", "latency", "start", "capacity"];
+pub const NAMES: [&str; 10] = [
+    "models", "decode", "evaluate", "features", "journal", "commit", "latency", "start", "restart",
+    "capacity",
+];
 
 /// Everything that inputs are made from is drawn from this seed.
 const SEED: u64 = 0x0076_6967_6965;
@@ -259,8 +263,11 @@ pub fn run(names: &[String], json: bool, config: &Path) -> Result<(), String> {
             "decode" => stages::decode(&mut bench),
             "evaluate" => stages::evaluate(&mut bench)?,
             "features" => stages::features(&mut bench)?,
+            "journal" => commit::journal(&mut bench)?,
+            "commit" => commit::commit(&mut bench)?,
             "latency" => latency::latency(&mut bench)?,
             "start" => start::start(&mut bench)?,
+            "restart" => restart::restart(&mut bench)?,
             _ => capacity::capacity(&mut bench)?,
         }
         if !json {
