@@ -395,14 +395,13 @@ fn decode(shared: &Shared, manifest: &Manifest, ahead: usize) {
         queues.decoding += 1;
         drop(queues);
         let done = prepare(shared, &mut preparer, look);
-        let problems = done.as_ref().map(|done| done.look.problems().to_vec()).unwrap_or_default();
         queues = shared.queues.lock();
         queues.decoding -= 1;
+        // Told before any thread can answer the look.
+        let problems = done.iter().flat_map(|done| done.look.problems());
+        problems.for_each(|problem| shared.watcher.bad_picture(problem));
         queues.decoded.extend(done);
-        drop(queues);
         shared.ready.notify_all();
-        problems.iter().for_each(|problem| shared.watcher.bad_picture(problem));
-        queues = shared.queues.lock();
     }
 }
 
