@@ -51,6 +51,13 @@ pub struct Prepared {
     looked: Looked,
 }
 
+impl Prepared {
+    /// Why pictures cannot be used.
+    pub fn problems(&self) -> &[ImageError] {
+        &self.looked.problems
+    }
+}
+
 /// Makes looks ready.
 pub struct Preparer {
     shapes: Vec<Shape>,
