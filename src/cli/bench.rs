@@ -3,9 +3,11 @@
 
 mod capacity;
 mod channels;
+mod commit;
 mod inference;
 mod latency;
 mod material;
+mod restart;
 mod rig;
 mod stages;
 mod start;
@@ -20,8 +22,10 @@ use crate::config::Config;
 use crate::model::{Manifest, ModelError};
 
 /// What can be asked for, in the order in which all of them run.
-pub const NAMES: [&str; 8] =
-    ["models", "decode", "evaluate", "features", "channels", "latency", "start", "capacity"];
+pub const NAMES: [&str; 11] = [
+    "models", "decode", "evaluate", "features", "journal", "commit", "channels", "latency",
+    "start", "restart", "capacity",
+];
 
 /// Everything that inputs are made from is drawn from this seed.
 const SEED: u64 = 0x0076_6967_6965;
@@ -284,9 +288,12 @@ pub fn run(names: &[String], json: bool, config: &Path) -> Result<(), String> {
             "decode" => stages::decode(&mut bench),
             "evaluate" => stages::evaluate(&mut bench)?,
             "features" => stages::features(&mut bench)?,
+            "journal" => commit::journal(&mut bench)?,
+            "commit" => commit::commit(&mut bench)?,
             "channels" => channels::channels(&mut bench)?,
             "latency" => latency::latency(&mut bench)?,
             "start" => start::start(&mut bench)?,
+            "restart" => restart::restart(&mut bench)?,
             _ => capacity::capacity(&mut bench)?,
         }
         if !json {

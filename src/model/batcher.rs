@@ -380,6 +380,58 @@ impl Inference {
     }
 }
 
+/// Who scores what the gate lets in: [`Inference`], but in simulations.
+pub trait Scoring: Send + Sync {
+    /// [`Inference::read`].
+    fn read(&self, message: &Message) -> Reading;
+    /// [`Inference::offer_message`].
+    fn offer_message(
+        &self,
+        ticket: &Ticket,
+        message: Message,
+        key: u64,
+        reply: Box<dyn Scored<MessageScores>>,
+    ) -> Result<(), Rejected<(Message, Box<dyn Scored<MessageScores>>)>>;
+    /// [`Inference::offer_look`].
+    fn offer_look(
+        &self,
+        ticket: &Ticket,
+        job: LookJob,
+        reply: Box<dyn Scored<Looked>>,
+    ) -> Result<(), Rejected<(LookJob, Box<dyn Scored<Looked>>)>>;
+    /// [`Inference::depth`].
+    fn depth(&self) -> (usize, usize);
+}
+
+impl Scoring for Inference {
+    fn read(&self, message: &Message) -> Reading {
+        self.read(message)
+    }
+
+    fn offer_message(
+        &self,
+        ticket: &Ticket,
+        message: Message,
+        key: u64,
+        reply: Box<dyn Scored<MessageScores>>,
+    ) -> Result<(), Rejected<(Message, Box<dyn Scored<MessageScores>>)>> {
+        self.offer_message(ticket, message, key, reply)
+    }
+
+    fn offer_look(
+        &self,
+        ticket: &Ticket,
+        job: LookJob,
+        reply: Box<dyn Scored<Looked>>,
+    ) -> Result<(), Rejected<(LookJob, Box<dyn Scored<Looked>>)>> {
+        self.offer_look(ticket, job, reply)
+    }
+
+    fn depth(&self) -> (usize, usize) {
+        self.depth()
+    }
+}
+
 impl Drop for Inference {
     fn drop(&mut self) {
         self.shared.queues.lock().stopped = true;

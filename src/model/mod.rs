@@ -12,7 +12,7 @@ mod queue;
 mod scorer;
 pub mod text;
 
-pub use batcher::{Inference, InferenceOptions, LookJob, Rejected, Scored, Watcher};
+pub use batcher::{Inference, InferenceOptions, LookJob, Rejected, Scored, Scoring, Watcher};
 pub use cache::Reading;
 pub use door::{Door, OpenLookFrame, Ready};
 pub use escalation::Escalation;
