@@ -8,7 +8,9 @@ pub mod escalation;
 pub mod graph;
 pub mod image;
 mod manifest;
+pub mod pieces;
 mod queue;
+mod reader;
 mod scorer;
 pub mod text;
 
