@@ -33,6 +33,8 @@ use crate::telemetry::Clock;
 
 /// A page's row of a channel is renewed at most this often.
 const ROW_EVERY: Duration = Duration::from_secs(1);
+/// Ticks judged together: the rows of the escalation model's largest batch.
+pub const AT_ONCE: usize = 64;
 /// A look belongs to an act if it comes within this time after the request.
 const ACT_LOOK_MS: i64 = 5 * 60_000;
 
@@ -418,6 +420,7 @@ impl Shard {
         self.level_for.insert(feed, level_for);
         // Looks that waited too long are overtaken even where nothing else comes.
         self.waiting().iter().for_each(|channel| self.drain(channel));
+        let mut due = Vec::new();
         for channel in self.engine.ticking() {
             let Some(slot) = self.engine.slot(&channel).filter(|slot| slot.feed == feed) else {
                 continue;
@@ -435,7 +438,13 @@ impl Shard {
             let passed = touch.now.plus_ms(still.as_millis() as i64).min(now);
             let at = Timestamp(passed.second() * 1000);
             if at > slot.channel.now {
-                let entry = Consumed { channel, at, fuel: Fuel::Tick };
+                due.push((channel, at));
+            }
+        }
+        for ticks in due.chunks(AT_ONCE) {
+            self.engine.foresee(ticks);
+            for (channel, at) in ticks {
+                let entry = Consumed { channel: channel.clone(), at: *at, fuel: Fuel::Tick };
                 self.consume(entry, Timestamp(0), feed, None);
             }
         }

@@ -1,9 +1,10 @@
 //! The micro-batcher: one fair, bounded queue for messages and one for looks, in front of a few threads that each hold
 //! their own sessions. A batch is taken when it is worth it (by cost) or its oldest entry has waited long enough;
-//! entries that nobody waits for any more are skipped, and a text that was just scored is not scored again. Pictures are
-//! decoded by threads of their own, a few looks ahead. A thread that prefers looks and one that prefers messages keep
-//! either kind from waiting behind the other; a thread that is alone takes whatever has waited longer. What the queues
-//! shed is told by the same threads.
+//! entries that nobody waits for any more are skipped, and a text that was just scored is not scored again. Where there
+//! are cores to spare, pictures are decoded by threads of their own, a few looks ahead; an inference thread that finds no
+//! decoded look decodes one itself. A thread that prefers looks and one that prefers messages keep either kind from
+//! waiting behind the other; a thread that is alone takes whatever has waited longer. What the queues shed is told by the
+//! same threads.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -36,6 +37,8 @@ const ROW: usize = 32;
 pub struct InferenceOptions {
     /// Threads, each with its own sessions; at least 1.
     pub threads: usize,
+    /// Threads that decode pictures ahead; none: as many as cores are left, one for four inference threads at most.
+    pub decoders: Option<usize>,
     /// Messages that may wait.
     pub messages: usize,
     /// Looks that may wait.
@@ -56,6 +59,7 @@ impl Default for InferenceOptions {
     fn default() -> Self {
         Self {
             threads: 2,
+            decoders: None,
             messages: 4096,
             looks: 64,
             max_wait: Duration::from_millis(2),
@@ -191,7 +195,7 @@ enum First {
 
 impl Queues {
     fn look_is_older(&self) -> bool {
-        let look = self.decoded.front().map(|look| look.since);
+        let look = self.decoded.front().map(|look| look.since).or_else(|| self.looks.oldest());
         match (look, self.messages.oldest()) {
             (Some(look), Some(message)) => look <= message,
             (look, _) => look.is_some(),
@@ -204,6 +208,19 @@ impl Queues {
         one.pop()
     }
 
+    /// A decoded one, else one that is still to be decoded.
+    fn take_look(&mut self, encoded: &Condvar) -> Option<Batch> {
+        if let Some(look) = self.decoded.pop_front() {
+            encoded.notify_one();
+            return Some(Batch::Look(look));
+        }
+        self.take_encoded().map(Batch::Encoded)
+    }
+
+    fn has_look(&self) -> bool {
+        self.decoded.len() + self.looks.len() > 0
+    }
+
     fn is_empty(&self) -> bool {
         let looks = self.looks.len() + self.decoding + self.decoded.len();
         self.messages.len() == 0 && looks == 0
@@ -213,6 +230,7 @@ impl Queues {
 enum Batch {
     Messages(Vec<MessageJob>),
     Look(Decoded),
+    Encoded(Look),
     Shed(Shed),
 }
 
@@ -253,11 +271,14 @@ impl Inference {
             threads
                 .push(spawn(format!("inference-{place}"), move || work(&shared, scorer, first))?);
         }
-        for place in 0..count.div_ceil(FED) {
-            let (shared, manifest) = (shared.clone(), manifest.clone());
-            let ahead = count + 1;
-            threads
-                .push(spawn(format!("decode-{place}"), move || decode(&shared, &manifest, ahead))?);
+        let decoders = options.decoders.unwrap_or_else(|| {
+            let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+            count.div_ceil(FED).min(cores.saturating_sub(count))
+        });
+        for place in 0..decoders {
+            let (shared, preparer) = (shared.clone(), Preparer::new(manifest));
+            let run = move || decode(&shared, preparer, count + 1);
+            threads.push(spawn(format!("decode-{place}"), run)?);
         }
         let kept =
             Ticket { channel: ChannelId::new("-"), author: 0, alike: 0, standing: Standing::Kept };
@@ -346,12 +367,9 @@ impl Inference {
             Pushed::Shed(job) => queues.shed.looks.push(job),
             Pushed::Full(job) => return Err(Rejected((job.work, job.reply))),
         }
-        let shed = !queues.shed.looks.is_empty();
         drop(queues);
         self.shared.encoded.notify_one();
-        if shed {
-            self.shared.ready.notify_one();
-        }
+        self.shared.ready.notify_all();
         Ok(())
     }
 
@@ -432,8 +450,7 @@ fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle
 }
 
 /// Decodes looks, `ahead` of inference at most.
-fn decode(shared: &Shared, manifest: &Manifest, ahead: usize) {
-    let mut preparer = Preparer::new(manifest);
+fn decode(shared: &Shared, mut preparer: Preparer, ahead: usize) {
     let mut queues = shared.queues.lock();
     loop {
         let room = queues.decoded.len() + queues.decoding < ahead;
@@ -482,6 +499,12 @@ fn work(shared: &Shared, mut scorer: Scorer, first: First) {
         match batch {
             Batch::Messages(jobs) => messages(shared, &mut scorer, jobs),
             Batch::Look(job) => look(shared, &mut scorer, job),
+            Batch::Encoded(job) => {
+                let Some(job) = prepare(shared, scorer.preparer(), job) else { continue };
+                let problems = job.look.problems();
+                problems.iter().for_each(|problem| shared.watcher.bad_picture(problem));
+                look(shared, &mut scorer, job);
+            }
             Batch::Shed(shed) => shed.tell(),
         }
     }
@@ -561,17 +584,16 @@ fn next(shared: &Shared, first: First, passed_over: &mut u32) -> Option<Batch> {
                 First::Looks => true,
                 First::Oldest => queues.look_is_older() || *passed_over >= PASSED_OVER,
             };
-        if look_first && let Some(look) = queues.decoded.pop_front() {
+        if look_first && let Some(batch) = queues.take_look(&shared.encoded) {
             *passed_over = 0;
-            shared.encoded.notify_one();
-            return Some(Batch::Look(look));
+            return Some(batch);
         }
         match worth {
             Some(Duration::ZERO) => {
                 let most = shared.options.batch;
                 let mut batch = Vec::with_capacity(most);
                 queues.messages.fill(most, shared.options.cost, &mut batch);
-                *passed_over = if !queues.decoded.is_empty() { *passed_over + 1 } else { 0 };
+                *passed_over = if queues.has_look() { *passed_over + 1 } else { 0 };
                 if queues.messages.len() > 0 {
                     // Somebody must time what is left.
                     shared.ready.notify_one();
@@ -584,9 +606,8 @@ fn next(shared: &Shared, first: First, passed_over: &mut u32) -> Option<Batch> {
             }
             None => {}
         }
-        if let Some(look) = queues.decoded.pop_front() {
-            shared.encoded.notify_one();
-            return Some(Batch::Look(look));
+        if let Some(batch) = queues.take_look(&shared.encoded) {
+            return Some(batch);
         }
         if queues.stopped && queues.is_empty() {
             return None;

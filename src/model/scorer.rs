@@ -188,6 +188,10 @@ impl Scorer {
         self.prepared(prepared)
     }
 
+    pub fn preparer(&mut self) -> &mut Preparer {
+        &mut self.preparer
+    }
+
     /// Judges a look that a [`Preparer`] of the same manifest made ready.
     pub fn prepared(&mut self, look: Prepared) -> Result<Looked, ModelError> {
         let Prepared { tensors, count, mut looked } = look;

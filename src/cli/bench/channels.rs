@@ -11,7 +11,10 @@ use rand_chacha::ChaCha8Rng;
 use super::{Baseline, Bench, Case, Goal, Size, in_turn, material, micros, spent};
 use crate::cli::engine::Engine;
 use crate::cli::setup;
-use crate::event::{Consumed, Event, FeedItem, Fuel, Keyer, Scores, decode as read};
+use crate::cli::shard::AT_ONCE;
+use crate::event::{
+    ChannelId, Consumed, Event, FeedItem, Fuel, Keyer, Scores, Timestamp, decode as read,
+};
 use crate::feed::Dedupe;
 use crate::model::{Door, Ready, text};
 
@@ -35,6 +38,8 @@ struct House {
     door: Door,
     engine: Engine,
     ready: Vec<Ready>,
+    /// The last second in which quiet channels were judged.
+    ticked: i64,
 }
 
 impl House {
@@ -44,7 +49,27 @@ impl House {
         let most = std::num::NonZeroUsize::new(channels * 2).unwrap_or(std::num::NonZeroUsize::MIN);
         let door = Door::new(most, setup::categories(&bench.config), Arc::default());
         let keyer = Keyer::new(b"bench");
-        Ok(Self { keyer, dedupe: Dedupe::new(), door, engine, ready: Vec::new() })
+        Ok(Self { keyer, dedupe: Dedupe::new(), door, engine, ready: Vec::new(), ticked: 0 })
+    }
+
+    /// As the shard does once a second: channels that were quiet for one are judged at its end.
+    fn tick(&mut self, now: Timestamp) {
+        let at = Timestamp(now.second() * 1000);
+        if std::mem::replace(&mut self.ticked, at.second()) == at.second() {
+            return;
+        }
+        let quiet = |channel: &ChannelId| {
+            let slot = self.engine.slot(channel);
+            slot.is_some_and(|slot| at.since(slot.now()) >= 1_000)
+        };
+        let due = self.engine.ticking().into_iter().filter(quiet).map(|channel| (channel, at));
+        for ticks in due.collect::<Vec<_>>().chunks(AT_ONCE) {
+            self.engine.foresee(ticks);
+            for (channel, at) in ticks {
+                let entry = Consumed { channel: channel.clone(), at: *at, fuel: Fuel::Tick };
+                std::hint::black_box(self.engine.consume(&entry));
+            }
+        }
     }
 
     /// Events come in this order, with their scores; returns how many were judged.
@@ -56,6 +81,7 @@ impl House {
                 continue;
             }
             let manner = event.text().map(text::manner);
+            self.tick(event.at);
             self.door.admit(event, &mut self.ready);
             for ready in self.ready.drain(..) {
                 let Ready::Event { admitted, .. } = ready else { continue };
