@@ -167,6 +167,8 @@ class Model:
         self.points = cascade.calibrate(run.rows, z2, run.y, run.mask, deep.SOFTEN)
         p1, p2 = cascade.apply(z1, self.first_points), cascade.apply(z2, self.points, deep.SOFTEN)
         self.drop = cascade.limits(run.rows, z1, p1, p2)
+        # The first stage's word stands for what it drops alone: little, and less the surer it is.
+        self.first_points = cascade.below(self.first_points, self.drop)
 
     def stages(self, texts, context):
         """Logits of either stage, the first's unpaid."""

@@ -13,14 +13,7 @@ struct Copy(tempfile::TempDir);
 impl Copy {
     fn new() -> Self {
         let copy = Self(tempfile::tempdir().unwrap());
-        for file in [
-            "manifest.toml",
-            "chat/chat.onnx",
-            "chat/second.onnx",
-            "chat/pieces.txt",
-            "frame/backbone.onnx",
-            "frame/look.onnx",
-        ] {
+        for file in ["manifest.toml", "chat/chat.onnx", "frame/backbone.onnx", "frame/look.onnx"] {
             let to = copy.path(file);
             std::fs::create_dir_all(to.parent().unwrap()).unwrap();
             std::fs::copy(root().join("models").join(file), to).unwrap();
@@ -182,8 +175,6 @@ fn a_model_that_does_not_fit_its_manifest_is_refused_with_a_reason() {
             chat(|e| {
                 e["outputs"][0]["labels"].as_array_mut().unwrap().pop();
                 e["calibration"].as_table_mut().unwrap().remove("toxicity");
-                e.remove("second");
-                e["outputs"].as_array_mut().unwrap().truncate(1);
             }),
             &["chat@", "`scores`", "8 columns, 7 names", "name every column"],
         ),
@@ -192,7 +183,6 @@ fn a_model_that_does_not_fit_its_manifest_is_refused_with_a_reason() {
             chat(|e| {
                 e["outputs"][0].as_table_mut().unwrap().remove("labels");
                 e.remove("calibration");
-                e.remove("second");
             }),
             &["chat@", "no labels", "name every column"],
         ),
@@ -228,55 +218,6 @@ fn a_model_that_does_not_fit_its_manifest_is_refused_with_a_reason() {
                 e["calibration"].as_table_mut().unwrap().insert("nudity".into(), line);
             }),
             &["frame@", "`nudity`", "does not give", "remove it"],
-        ),
-        (
-            "bytes of the second stage",
-            Box::new(|copy| std::fs::write(copy.path("chat/second.onnx"), b"x").unwrap()),
-            &["chat@", "chat/second.onnx", "SHA-256", "restore the file"],
-        ),
-        (
-            "bytes of the vocabulary",
-            Box::new(|copy| std::fs::write(copy.path("chat/pieces.txt"), "^\n").unwrap()),
-            &["chat@", "chat/pieces.txt", "SHA-256", "restore the file"],
-        ),
-        (
-            "a piece twice",
-            Box::new(|copy| {
-                let file = copy.path("chat/pieces.txt");
-                std::fs::write(&file, "^\nmot\nmot\n").unwrap();
-                copy.entry("chat", |e| e["second"]["vocabulary_sha256"] = digest(&file));
-            }),
-            &["chat@", "chat/pieces.txt:3", "repeated", "each piece one line"],
-        ),
-        (
-            "no vocabulary",
-            Box::new(|copy| std::fs::remove_file(copy.path("chat/pieces.txt")).unwrap()),
-            &["chat@", "chat/pieces.txt", "cannot be read", "install the models folder"],
-        ),
-        (
-            "vectors of another width",
-            chat(|e| e["second"]["inputs"][1]["shape"] = value(r#"["batch", 7]"#)),
-            &["chat@", "vector", "reads one of 7", "`second`"],
-        ),
-        (
-            "no vector for the second stage",
-            chat(|e| drop(e["outputs"].as_array_mut().unwrap().pop())),
-            &["chat@", "second stage", "two outputs", "correct the entry"],
-        ),
-        (
-            "other labels in the second stage",
-            chat(|e| e["second"]["outputs"][0]["labels"].as_array_mut().unwrap().reverse()),
-            &["chat@", "same labels in the same order", "`second`"],
-        ),
-        (
-            "a drop rule that drops what is raised",
-            chat(|e| e["second"]["drop"]["threat"] = 1.0.into()),
-            &["chat@", "drop rule", "`threat`", "lower the limit"],
-        ),
-        (
-            "a drop rule without a label",
-            chat(|e| drop(e["second"]["drop"].as_table_mut().unwrap().remove("distress"))),
-            &["chat@", "drop rule", "`distress`", "`second`"],
         ),
         (
             "two models of one label",
