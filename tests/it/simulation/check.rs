@@ -6,13 +6,14 @@ use std::path::Path;
 use serde_json::Value;
 use vigie::alert::{Change, ChangeKind};
 use vigie::cli::replay::replay;
-use vigie::event::{Fuel, Unscored};
+use vigie::event::{Fuel, Kind, Unscored};
+use vigie::evidence::{Evidence, EvidenceOptions};
 use vigie::store::journal::{Entry, Reader};
 
 use super::house::{Outcome, Setting};
 use super::model::{Should, word};
 use super::plan::Plan;
-use super::story::{FLOODED, Story, TWINS};
+use super::story::{FLOODED, NAME, PERSON, Story, TWINS};
 use super::world::revision;
 
 /// Everything that is not as it should be, in words.
@@ -30,7 +31,9 @@ pub fn check(
     sinks(out, &mut wrong);
     journal(setting, out, folder, &mut wrong);
     money(plan, story, out, &mut wrong);
+    home(out, &mut wrong);
     if out.lives == 1 {
+        explained(plan, out, folder, &mut wrong);
         counts(out, folder, &mut wrong);
         order(should, folder, &mut wrong);
     }
@@ -192,6 +195,44 @@ fn journal(setting: &Setting, out: &Outcome, folder: &Path, wrong: &mut Vec<Stri
     }
 }
 
+/// No log from `info` up and no metric names a person or a channel, or says what was said.
+fn home(out: &Outcome, wrong: &mut Vec<String>) {
+    for secret in [NAME, PERSON, "sim:", "distress=", "incitement=", "gift "] {
+        for (what, text) in [("log", &out.logs), ("metric", &out.metrics)] {
+            if let Some(line) = text.lines().find(|line| line.contains(secret)) {
+                wrong.push(format!("a {what} tells `{secret}`: {line}"));
+            }
+        }
+    }
+}
+
+/// Each alert tells its reasons, what they weigh, the rule's thresholds, the config, and pieces of evidence that are there.
+fn explained(plan: &Plan, out: &Outcome, folder: &Path, wrong: &mut Vec<String>) {
+    // What comes as a backlog goes past the ring of two minutes faster than it is judged.
+    let kept = plan.lost.iter().all(Vec::is_empty);
+    let evidence = Evidence::open(folder, EvidenceOptions::default()).expect("it opens");
+    for (key, change) in &out.revisions {
+        let alert = &change.alert;
+        let weights: f32 = alert.reasons.iter().map(|reason| reason.weight).sum();
+        let told = alert.reasons.iter().all(|reason| {
+            !reason.text.is_empty() && alert.rule.is_some() == reason.threshold.is_some()
+        });
+        if alert.reasons.is_empty() || (weights - 1.0).abs() > 0.01 || !told {
+            wrong.push(format!("{key:?} does not tell why: {:?}", alert.reasons));
+        }
+        if !alert.config.starts_with("sha256:") || alert.models.is_empty() {
+            wrong.push(format!("{key:?} does not tell by what it was judged"));
+        }
+        let known: BTreeSet<_> = alert.evidence.iter().map(|item| item.digest).collect();
+        let cited = alert.reasons.iter().flat_map(|reason| &reason.evidence);
+        for digest in cited.chain(&known) {
+            if !known.contains(digest) || kept && evidence.get(digest).is_none() {
+                wrong.push(format!("{key:?} cites {digest}, which is not there"));
+            }
+        }
+    }
+}
+
 /// No donation counts twice or is lost, whoever tells of it and how often.
 fn money(plan: &Plan, story: &Story, out: &Outcome, wrong: &mut Vec<String>) {
     let mut given: BTreeMap<String, BTreeMap<String, i64>> = BTreeMap::new();
@@ -274,6 +315,9 @@ fn counts(out: &Outcome, folder: &Path, wrong: &mut Vec<String>) {
             Fuel::Event { event, unscored, .. } => {
                 events += 1;
                 shed += u64::from(*unscored == Some(Unscored::Shed));
+                if *unscored == Some(Unscored::Shed) && event.kind() != Kind::Chat {
+                    wrong.push(format!("{} is no chat and was shed", event.id));
+                }
                 if !ids.insert((consumed.channel.clone(), event.id.clone())) {
                     wrong.push(format!("{} was consumed twice", event.id));
                 }

@@ -62,7 +62,11 @@ pub struct Outcome {
     pub channels: BTreeMap<String, serde_json::Value>,
     /// By sink and id: the bodies that the receiver took.
     pub took: BTreeMap<(String, String), Vec<String>>,
+    /// When each was first taken.
+    pub first: BTreeMap<(String, String), i64>,
     pub wrong: Vec<String>,
+    /// What was logged at `info` and above.
+    pub logs: String,
     /// Lines that the gate was given in the last life, those that were unreadable, and the metrics at its end.
     pub given: u64,
     pub unreadable: u64,
@@ -109,6 +113,7 @@ pub fn evening(
     words: bool,
 ) -> Outcome {
     let world = World::new(plan.clone(), words);
+    let _told = world.logs.here();
     let lines: Vec<Arc<_>> = story.feeds.iter().map(|lines| Arc::new(lines.clone())).collect();
     let mut lives = 0;
     let mut deaths = plan.deaths.iter();
@@ -132,6 +137,8 @@ pub fn evening(
             out.took =
                 took.into_iter().map(|(key, bodies)| (key, bodies.into_iter().collect())).collect();
             out.wrong = std::mem::take(&mut *world.receivers.wrong.lock());
+            out.first = std::mem::take(&mut *world.receivers.first.lock());
+            out.logs = world.logs.text();
             out.digest = world.trace.digest();
             out.words = world.trace.lines();
             out.lives = lives;
@@ -168,7 +175,9 @@ async fn read(store: &Store) -> Outcome {
         revisions,
         channels,
         took: BTreeMap::new(),
+        first: BTreeMap::new(),
         wrong: Vec::new(),
+        logs: String::new(),
         given: 0,
         unreadable: 0,
         metrics: String::new(),

@@ -35,8 +35,10 @@ impl Aside {
     pub fn new(clock: Clock) -> Self {
         let (work, inbox) = std_mpsc::channel::<Box<dyn FnOnce() + Send>>();
         let (tell, done) = std_mpsc::channel();
+        let dispatch = tracing::dispatcher::get_default(Clone::clone);
         let thread = std::thread::spawn(move || {
             clock.holds_here();
+            let _told = tracing::dispatcher::set_default(&dispatch);
             for work in inbox {
                 work();
                 if tell.send(()).is_err() {
@@ -276,8 +278,13 @@ impl Feed {
         loop {
             // A platform that has told no cursor yet has nothing to go on from.
             let may_fail = self.cursor.lock().is_some();
+            let mut attempt = 1;
             while may_fail && self.is_lost() {
-                self.sleep(50).await;
+                attempt += 1;
+                let reason = "no connection".to_owned();
+                self.tell(FeedEvent::Disconnected { reason, attempt }).await;
+                let wait = lots.within(500..4_000);
+                self.sleep(wait).await;
             }
             let cursor = self.cursor.lock().clone();
             self.world.note(format_args!("feed {} connects at {cursor:?}", self.place));

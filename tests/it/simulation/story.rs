@@ -37,6 +37,9 @@ pub struct Shape {
 /// The channel that two feeds tell of.
 pub const TWINS: &str = "sim:twins";
 
+/// What people are called, and how their ids begin: they must be told nowhere.
+pub const NAME: &str = "Nom Inconnu";
+pub const PERSON: &str = "person-";
 /// The channel that may be flooded.
 pub const FLOODED: &str = "sim:0";
 
@@ -189,7 +192,7 @@ impl Writer<'_> {
                 told,
                 0,
                 "chat",
-                json!({"user": {"id": format!("loud-{author}")},
+                json!({"user": {"id": format!("{PERSON}loud-{author}")},
                 "text": format!("harassment=0.4 flood {n}")}),
             );
         }
@@ -230,7 +233,7 @@ impl Writer<'_> {
             told,
             lag,
             "chat",
-            json!({"user": {"id": format!("u{author}"), "name": "somebody"},
+            json!({"user": {"id": format!("{PERSON}{author}"), "name": NAME},
             "text": text}),
         );
         // Some platforms tell something twice, or stammer.
@@ -262,7 +265,7 @@ impl Writer<'_> {
             told,
             0,
             "donation",
-            json!({"user": {"id": format!("g{author}")}, "source": "tip",
+            json!({"user": {"id": format!("{PERSON}g{author}")}, "source": "tip",
             "amount": {"value": format!("{euros}.{cents}"), "currency": "EUR"}, "text": text}),
         );
     }
@@ -273,7 +276,7 @@ impl Writer<'_> {
             told,
             0,
             "reward",
-            json!({"user": {"id": "r1"}, "text": text,
+            json!({"user": {"id": format!("{PERSON}r")}, "text": text,
             "reward": {"title": "a wish", "cost": 500, "unit": "points"}}),
         );
     }
@@ -283,7 +286,7 @@ impl Writer<'_> {
             told,
             0,
             "notice",
-            json!({"notifier": {"id": "n1", "name": "somebody"},
+            json!({"notifier": {"id": "n1", "name": NAME},
             "text": "distress=0.9 a notice"}),
         );
     }

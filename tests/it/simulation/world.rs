@@ -29,6 +29,37 @@ pub struct World {
     pub receivers: Receivers,
     disk: Mutex<Lots>,
     pub trace: Trace,
+    /// What the house logs at `info` and above.
+    pub logs: Logs,
+}
+
+/// Takes what is logged.
+#[derive(Clone, Default)]
+pub struct Logs(Arc<Mutex<Vec<u8>>>);
+
+impl Logs {
+    /// What this thread logs is kept, until the guard is dropped.
+    pub fn here(&self) -> tracing::subscriber::DefaultGuard {
+        let logs = self.clone();
+        let level = tracing::Level::INFO;
+        let fmt = tracing_subscriber::fmt().with_max_level(level).with_ansi(false);
+        tracing::subscriber::set_default(fmt.with_writer(move || logs.clone()).finish())
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock()).into_owned()
+    }
+}
+
+impl io::Write for Logs {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// All that happened, in order; kept in words if somebody wants to read it.
@@ -59,6 +90,8 @@ pub struct Receivers {
     lots: Mutex<Lots>,
     /// By sink and id: the bodies that came, but for whether they were durable.
     pub took: Mutex<BTreeMap<(String, String), BTreeSet<String>>>,
+    /// When each was first taken.
+    pub first: Mutex<BTreeMap<(String, String), i64>>,
     pub wrong: Mutex<Vec<String>>,
     /// The store of the present life.
     pub store: Mutex<Option<Store>>,
@@ -69,12 +102,20 @@ impl World {
         let receivers = Receivers {
             lots: Mutex::new(Lots::of(plan.seed, "receivers")),
             took: Mutex::default(),
+            first: Mutex::default(),
             wrong: Mutex::default(),
             store: Mutex::default(),
         };
         let trace = Trace(Mutex::new((Sha256::new(), words.then(Vec::new))));
         let disk = Mutex::new(Lots::of(plan.seed, "disk"));
-        Arc::new(Self { plan, now: AtomicI64::new(0), receivers, disk, trace })
+        Arc::new(Self {
+            plan,
+            now: AtomicI64::new(0),
+            receivers,
+            disk,
+            trace,
+            logs: Logs::default(),
+        })
     }
 
     pub fn now(&self) -> i64 {
@@ -167,6 +208,7 @@ impl Wire for Wires {
                 return Err((Outcome::Refused, "answered 503".into()));
             }
             let key = (sink.to_owned(), id.to_owned());
+            world.receivers.first.lock().entry(key.clone()).or_insert_with(|| world.now());
             let body = body.replace("\"durable\":false", "\"durable\":true");
             world.receivers.took.lock().entry(key).or_default().insert(body);
             match mute || wait > TIMEOUT {
