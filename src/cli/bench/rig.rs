@@ -111,6 +111,8 @@ listen = "127.0.0.1:0"
 metrics_listen = ""
 [store]
 dir = "state"
+[alerts]
+storm = 0
 [models]
 manifest = {models:?}
 [[feed]]
