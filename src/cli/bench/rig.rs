@@ -112,7 +112,7 @@ metrics_listen = ""
 [store]
 dir = "state"
 [alerts]
-storm = 0
+storm = 1000000
 [models]
 manifest = {models:?}
 [[feed]]
