@@ -8,6 +8,7 @@ pub mod escalation;
 pub mod graph;
 pub mod image;
 mod manifest;
+pub mod moving;
 mod queue;
 mod scorer;
 pub mod text;

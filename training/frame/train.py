@@ -17,39 +17,32 @@ import onnx
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import approaches
 import backbone
 import camera
 import card
+import down
 import evaluate
 import extract
 import look
 from manifest import update_entry
 import parity
 import sets
+from backbone import POOLED
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("VIGIE_DATA", CHECKOUT / "../shared/data"))
 OUT = CHECKOUT / "models/frame"
-VERSION = "0.2.0"
+VERSION = "0.3.0"
 
 
-def tabulate(items, looks, seed=3):
-    """Looks as a table, with a shorter look cut out of each whole one: one picture, or three to six."""
-    rng, features, present, source = np.random.default_rng(seed), [], [], []
-    for row in np.flatnonzero(looks.present.sum(1) == look.FRAMES):
-        count = 1 if rng.random() < 0.4 else int(rng.integers(3, 7))
-        first = int(rng.integers(0, look.FRAMES + 1 - count))
-        part = np.zeros_like(looks.features[row])
-        part[:count] = looks.features[row, first : first + count]
-        features.append(part)
-        present.append((np.arange(look.FRAMES) < count).astype(np.float32))
-        source.append(row)
-    described = [look.describe(looks.features, looks.present), look.describe(np.array(features), np.array(present))]
-    of = [items[k] for k in np.concatenate([looks.item, looks.item[source]])]
+def tabulate(items, looks):
+    """Looks as a table."""
+    of = [items[k] for k in looks.item]
     column = lambda name: np.array([getattr(item, name) for item in of])
     return SimpleNamespace(
-        described=np.concatenate(described),
-        variant=np.concatenate([looks.variant, np.full(len(source), "short")]),
+        described=looks.described,
+        variant=looks.variant,
         label=column("violent"),
         place=column("place"),
         group=column("group"),
@@ -78,6 +71,8 @@ def measure(table):
     curve = evaluate.points(slope, strict)
     numbers = {"platt": [slope, offset, strict], "auc": {}, "auc_unseen_place": {}, "recall": {}, "false": {}, "recall_unseen_place": {}, "false_unseen_place": {}}
 
+    numbers["reliability"], numbers["ece"] = evaluate.reliability(evaluate.apply(curve, fold[mix]), table.label[mix], weight[mix])
+
     def told(rows, logit, auc, recall, false):
         label, group, hit = table.label[rows], table.group[rows], evaluate.apply(curve, logit) >= 0.5
         place = table.place[rows][0]
@@ -93,13 +88,16 @@ def measure(table):
         told(rows, fold[rows], "auc", "recall", "false")
         unseen = evaluate.left_out(table, usable, place)[rows[table.place == place]]
         told(rows, unseen, "auc_unseen_place", "recall_unseen_place", "false_unseen_place")
-    motion = table.described[:, 2 * look.WIDTH :].sum(1)
+    motion = table.described[:, 2 * POOLED : 3 * POOLED].sum(1)
     numbers["auc_motion_alone"] = {}
     for place in numbers["auc"]:
         rows = usable & plain & table.clip & (table.place == place)
         if 0 < table.label[rows].sum() < rows.sum():
             measured = evaluate.auc(table.label[rows], motion[rows])
             numbers["auc_motion_alone"][place] = evaluate.interval(measured, table.group[rows])
+    for name in ("auc", "auc_unseen_place"):
+        mean = float(np.mean([value[0] for value in numbers[name].values()]))
+        numbers[{"auc": "auc_mean", "auc_unseen_place": "auc_unseen_mean"}[name]] = mean
     numbers["looks"], numbers["trained"] = len(table.label), int(usable.sum())
     numbers["false_by_folder"] = {}
     for folder in sorted(set(table.folder[usable & plain & (table.label == 0)])):
@@ -135,19 +133,20 @@ licence = "Apache-2.0"
 card = "frame/README.md"
 preprocess = {{ type = "rgb", width = 224, height = 224, fit = "stretch", mean = [127.0, 127.0, 127.0], std = [128.0, 128.0, 128.0] }}
 inputs = [ {{ name = "pixels", type = "f32", shape = ["batch", 3, 224, 224] }} ]
-outputs = [ {{ name = "features", type = "f32", shape = ["batch", 1280] }} ]
-look = {{ file = "frame/look.onnx", sha256 = "{digest('look.onnx')}", frames = 8, inputs = [ {{ name = "features", type = "f32", shape = ["batch", 8, 1280] }}, {{ name = "present", type = "f32", shape = ["batch", 8] }} ], outputs = [ {{ name = "scores", type = "f32", shape = ["batch", 2], labels = ["violence", "camera"] }} ] }}
+outputs = [ {{ name = "features", type = "f32", shape = ["batch", 16960] }} ]
+look = {{ file = "frame/look.onnx", sha256 = "{digest('look.onnx')}", frames = 8, views = {{ moving = 6, whole = 2 }}, inputs = [ {{ name = "features", type = "f32", shape = ["batch", 8, 16960] }}, {{ name = "present", type = "f32", shape = ["batch", 8] }} ], outputs = [ {{ name = "scores", type = "f32", shape = ["batch", {len(curves)}], labels = {json.dumps(list(curves))} }} ] }}
 calibration = {{ {maps} }}
 """
 
 
-def write(head, filmed, curves, numbers):
-    """The look's graph of both heads, the manifest's entry, the fixture and the card."""
-    onnx.save(look.build(head, filmed), OUT / "look.onnx")
+def write(heads, curves, numbers):
+    """The look's graph of all heads, the manifest's entry, the fixture and the card."""
+    onnx.save(look.build(heads), OUT / "look.onnx")
     update_entry(tomllib.loads(entry(curves))["model"][0])
     (CHECKOUT / ".cache/frame/numbers.json").write_text(json.dumps(numbers, indent=1))
     parity.write(OUT, CHECKOUT / "tests/fixtures/frame_parity", curves)
     (OUT / "README.md").write_text(card.text(numbers, VERSION))
+    card.draw_reliability(numbers["reliability"], OUT / "reliability.png")
 
 
 def main():
@@ -156,13 +155,20 @@ def main():
     OUT.mkdir(parents=True, exist_ok=True)
     onnx.save(backbone.build(backbone.state_dict(backbone.weight_bytes())), OUT / "backbone.onnx")
     items = sets.items(DATA)
-    looks = extract.extract(items, DATA, OUT / "backbone.onnx", CHECKOUT / ".cache/frame")
+    cache = CHECKOUT / ".cache/frame"
+    looks = extract.extract(items, DATA, OUT / "backbone.onnx", cache)
     table = tabulate(items, looks)
     print(f"{len(table.label)} looks of {len(items)} sources; measuring", file=sys.stderr)
     head, curve, numbers = measure(table)
-    filmed, filmed_curve, numbers["camera"] = camera.main(items, looks, OUT / "backbone.onnx", CHECKOUT / ".cache/frame")
-    write(head, filmed, {"violence": curve, "camera": filmed_curve}, numbers)
-    parity.check(OUT, looks, table.described, head, filmed)
+    numbers["approaches"] = approaches.measure(table, looks.whole)
+    filmed, filmed_curve, numbers["camera"] = camera.main(items, looks, OUT / "backbone.onnx", cache)
+    fallen, fallen_curve, numbers["down"] = down.main(items, looks)
+    heads, curves = [head, filmed], {"violence": curve, "camera": filmed_curve}
+    if fallen is not None:
+        heads.append(fallen)
+        curves["person_down"] = fallen_curve
+    write(heads, curves, numbers)
+    parity.check(OUT, looks, heads)
 
 
 if __name__ == "__main__":
