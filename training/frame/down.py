@@ -61,7 +61,7 @@ def weights(table, mask):
 def fitted(table, mask, strength=STRENGTH):
     w = weights(table, mask)
     used = w > 0
-    return look.fit(table.described[used], table.label[used], w[used], components=256, strength=strength)
+    return look.fit(table.described[used], table.label[used], w[used], strength=strength)
 
 
 def unseen(table, strength=STRENGTH):

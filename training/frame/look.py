@@ -1,8 +1,8 @@
 """The head that judges a look: what its moving part shows on average, how much it differs, how fast it changes and where.
 
 In: features f32 [n,8,16960] (six rows of the moving part, two of whole pictures; 1,280 pooled features and 320 maps of
-7 x 7 each) and present f32 [n,8]. Out: a linear model over standardised descriptors, fitted by weighted logistic
-regression on principal components; and the ONNX graph of it and of the heads of `camera.py` and `down.py`.
+7 x 7 each) and present f32 [n,8]. Out: a linear model over standardised descriptors, fitted by weighted ridge
+logistic regression; and the ONNX graph of it and of the heads of `camera.py` and `down.py`.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,6 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 from sklearn.linear_model import LogisticRegression
-from sklearn.utils.extmath import randomized_svd
 
 from backbone import MAPS, PLACES, POOLED
 
@@ -70,16 +69,12 @@ def scaled(described, weight, motion=1.0):
     return center, scale
 
 
-def fit(described, label, weight, components=512, strength=1e-3, motion=1.0):
-    """A `Head` by weighted ridge logistic regression on `components` principal components of the standardised
-    descriptors; `strength` is scikit-learn's C."""
+def fit(described, label, weight, strength=1e-3, motion=1.0):
+    """A `Head` by weighted ridge logistic regression on the standardised descriptors; `strength` is scikit-learn's C."""
     center, scale = scaled(described, weight, motion)
-    standard = (described - center) * scale
-    w = weight / weight.mean()
-    _, _, basis = randomized_svd(standard * np.sqrt(w)[:, None].astype(np.float32), components, n_iter=3, random_state=0)
-    model = LogisticRegression(C=strength, max_iter=500)
-    model.fit(standard @ basis.T, label, sample_weight=w)
-    raw = (model.coef_[0] @ basis) * scale
+    model = LogisticRegression(C=strength, max_iter=200)
+    model.fit((described - center) * scale, label, sample_weight=(weight / weight.mean()).astype(np.float32))
+    raw = model.coef_[0] * scale
     return Head(raw.astype(np.float32), float(model.intercept_[0] - center @ raw))
 
 
