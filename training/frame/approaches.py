@@ -39,7 +39,7 @@ def _kernel(x, label, weight):
 
 def _trees(x, label, weight):
     reduce = _reduced(x, weight, 64)
-    model = ExtraTreesClassifier(400, min_samples_leaf=3, random_state=0).fit(reduce(x), label, sample_weight=weight)
+    model = ExtraTreesClassifier(150, min_samples_leaf=3, random_state=0).fit(reduce(x), label, sample_weight=weight)
     return lambda other: model.predict_proba(reduce(other))[:, 1]
 
 
@@ -53,7 +53,7 @@ MOVING = {
     "moving part, how it differs and changes: linear": _linear(np.r_[POOLED : look.WIDTH]),
     "moving part, all descriptors: linear (shipped)": _linear(np.r_[0 : look.WIDTH]),
     "moving part, all: support vectors, RBF kernel on 256 components": _kernel,
-    "moving part, all: 400 random trees on 64 components": _trees,
+    "moving part, all: 150 random trees on 64 components": _trees,
 }
 
 

@@ -63,12 +63,6 @@ def _extra(items, backbone):
             both = drawn.inset(shown[0], faces[rng.integers(len(faces))], rng)
             yield int(index), "inset", pictures.features(backbone, [drawn.handled(both, rng, rng.random() < 0.3)])[0]
     print(f"camera: delivered pictures, {time.time() - began:.0f} s", file=sys.stderr, flush=True)
-    for source, shots in recordings.sources():
-        for k, path in enumerate(shots):
-            picture = Image.open(path).convert("RGB")
-            two = [picture, drawn.handled(picture, np.random.default_rng([36, k]))]
-            for row in pictures.features(backbone, two):
-                yield -1, f"game {source}", row
     for k, (kind, picture) in enumerate(drawn.pictures(DRAWN)):
         two = [picture, drawn.handled(picture, np.random.default_rng([33, k]))]
         for row in pictures.features(backbone, two):
@@ -76,17 +70,38 @@ def _extra(items, backbone):
     print(f"camera: drawn pictures, {time.time() - began:.0f} s", file=sys.stderr, flush=True)
 
 
+def _recorded(backbone):
+    """(-1, `game` and source, features) of the pictures of own recordings, as they are and as delivery leaves them."""
+    for source, shots in recordings.sources():
+        for k, path in enumerate(shots):
+            picture = Image.open(path).convert("RGB")
+            two = [picture, drawn.handled(picture, np.random.default_rng([36, k]))]
+            for row in pictures.features(backbone, two):
+                yield -1, f"game {source}", row
+
+
+def _kept(name, digest, cache, make):
+    """The rows that `make` yields, from the cache if they were made before."""
+    path = Path(cache) / f"{name}-{digest.hexdigest()[:16]}.npz"
+    if not path.exists():
+        rows = list(make())
+        np.savez(path, item=[r[0] for r in rows], kind=[r[1] for r in rows], features=np.array([r[2] for r in rows]))
+    return np.load(path)
+
+
 def tabulate(items, looks, model, cache):
-    """Every look that concerns `camera` as a table; clips also as single pictures."""
+    """Every look that concerns `camera` as a table."""
     digest = hashlib.sha256(Path(model).read_bytes())
     for code in (Path(__file__).with_name("drawn.py"), Path(pictures.__file__)):
         digest.update(code.read_bytes())
-    digest.update(f"{len(items)} {DRAWN} {HANDLED} {[(name, len(shots)) for name, shots in recordings.sources()]}".encode())
-    path = Path(cache) / f"camera-{digest.hexdigest()[:16]}.npz"
-    if not path.exists():
-        rows = list(_extra(items, extract.session(model)))
-        np.savez(path, item=[r[0] for r in rows], kind=[r[1] for r in rows], features=np.array([r[2] for r in rows]))
-    extra = np.load(path)
+    backbone = extract.session(model)
+    found = digest.copy()
+    found.update(str([(name, len(shots)) for name, shots in recordings.sources()]).encode())
+    digest.update(f"{len(items)} {DRAWN} {HANDLED}".encode())
+    parts = [_kept("camera", digest, cache, lambda: _extra(items, backbone))]
+    if recordings.sources():
+        parts.append(_kept("recorded", found, cache, lambda: _recorded(backbone)))
+    extra = {name: np.concatenate([part[name] for part in parts]) for name in ("item", "kind", "features")}
     index = np.concatenate([looks.item, extra["item"]])
     kind = np.concatenate([looks.variant, extra["kind"]])
     of = lambda tell, none: np.array([tell(items[k]) if k >= 0 else none for k in index])

@@ -173,9 +173,8 @@ divergence) .77 to .78 by itself and .01 to .02 on top of the features, left out
 change of maps of earlier blocks, place by place, .72 to .86. Differences of .01 are within what another choice of folds does.
 
 **Calibration.** The reference mix is half violent, half not, places sharing each half alike (ice hockey left out), sources within a place
-alike; logistic (Platt) on the out-of-fold logits, then .5 moved up to where 5 % of sport and innocent stills reach it (so these two
-shares are fitted, one number, on the same predictions); written as a piecewise-linear map. Expected calibration error on that mix {numbers["ece"]:.3f}; the move
-of .5 costs part of it. Scores of violence in an unseen place run lower than these.
+alike; logistic (Platt) on the out-of-fold logits, apart for single pictures and for looks of several; for single pictures .5 is then moved up to where 5 % of sport and innocent stills reach it (so these two
+shares are fitted, one number, on the same predictions). Expected calibration error on that mix {numbers["ece"]:.3f}. Scores of violence in an unseen place run lower than these.
 
 ![Reliability: mean score against the share that is violence; the area of a dot is its share of the mix](reliability.png)
 

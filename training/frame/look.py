@@ -47,6 +47,8 @@ def whole(features, present):
 class Head:
     weight: np.ndarray  # of the descriptors; `camera` and `person_down` read 1,280 features of whole pictures
     bias: float
+    moving: tuple = (1.0, 0.0)  # slope and offset of the calibrated logit, of looks of several pictures
+    alone: tuple = (1.0, 0.0)  # of single pictures
 
     def logits(self, described):
         return described @ self.weight + self.bias
@@ -69,10 +71,10 @@ def scaled(described, weight, motion=1.0):
     return center, scale
 
 
-def fit(described, label, weight, strength=1e-3, motion=1.0):
+def fit(described, label, weight, strength=3e-4, motion=1.0):
     """A `Head` by weighted ridge logistic regression on the standardised descriptors; `strength` is scikit-learn's C."""
     center, scale = scaled(described, weight, motion)
-    model = LogisticRegression(C=strength, max_iter=200)
+    model = LogisticRegression(C=strength, max_iter=150, tol=1e-3)
     model.fit((described - center) * scale, label, sample_weight=(weight / weight.mean()).astype(np.float32))
     raw = model.coef_[0] * scale
     return Head(raw.astype(np.float32), float(model.intercept_[0] - center @ raw))
@@ -100,10 +102,14 @@ class _Nodes:
     def sum(self, x, axis, keep=0):
         return self.node("ReduceSum", x, self.const([axis], np.int64), keepdims=keep)
 
-    def score(self, x, head):
+    def score(self, x, head, alone=None):
         # A product and a sum, not a matrix product, so that a row never depends on how many rows there are.
         total = self.sum(self.node("Mul", x, self.const(head.weight[None])), 1, keep=1)
-        return self.node("Sigmoid", self.node("Add", total, self.const([head.bias])))
+        logit = self.node("Add", total, self.const([head.bias]))
+        if alone is not None:
+            line = [self.node("Add", self.const([m]), self.node("Mul", alone, self.const([a - m]))) for m, a in zip(head.moving, head.alone)]
+            logit = self.node("Add", self.node("Mul", logit, line[0]), line[1])
+        return self.node("Sigmoid", logit)
 
 
 def build(heads):
@@ -136,7 +142,8 @@ def build(heads):
     seen = g.sum(g.node("Mul", g.cut(far, 2, 0, POOLED), q), 1)
     seen = g.node("Div", seen, g.node("Max", g.sum(q, 1), one))
     seen = g.node("Sqrt", g.node("Max", seen, zero))
-    scores = [g.score(described, heads[0])] + [g.score(seen, head) for head in heads[1:]]
+    alone = g.node("Sub", one, g.node("Min", g.sum(pair, 1), one))
+    scores = [g.score(described, heads[0], alone)] + [g.score(seen, head) for head in heads[1:]]
     g.nodes.append(helper.make_node("Concat", scores, ["scores"], axis=1))
     graph = helper.make_graph(
         g.nodes,

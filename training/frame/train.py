@@ -48,29 +48,49 @@ def tabulate(items, looks):
         group=column("group"),
         trust=column("weight"),
         clip=column("clip"),
+        alone=looks.count == 1,
         usable=column("train") & ~column("reserved"),
         reserved=column("reserved"),
         folder=np.array([str(item.path.parent.relative_to(DATA)) for item in of]),
     )
 
 
-def measure(table):
-    """The head, its calibration and every number of the card."""
-    usable, plain = table.usable, table.variant == "plain"
-    fold = evaluate.out_of_fold(table, usable)
-    mix = usable & plain & (table.place != "hockey")
-    weight = np.zeros(len(mix))
+def shares(table, rows):
+    """Weight of each look of `rows`: both classes alike, places alike within a class, sources alike within a place."""
+    weight = np.zeros(len(rows))
     for label in (0, 1):
-        for place in set(table.place[mix & (table.label == label)]):
-            rows = mix & (table.label == label) & (table.place == place)
-            _, group, size = np.unique(table.group[rows], return_inverse=True, return_counts=True)
-            weight[rows] = (1 / size[group]) / (1 / size[group]).sum()
-        weight[mix & (table.label == label)] /= weight[mix & (table.label == label)].sum()
-    slope, offset = evaluate.platt(fold[mix], table.label[mix], weight[mix])
-    strict = evaluate.decision(fold, table, mix, slope, offset)
-    curve = evaluate.points(slope, strict)
-    numbers = {"platt": [slope, offset, strict], "auc": {}, "auc_unseen_place": {}, "recall": {}, "false": {}, "recall_unseen_place": {}, "false_unseen_place": {}}
+        for place in set(table.place[rows & (table.label == label)]):
+            own = rows & (table.label == label) & (table.place == place)
+            _, group, size = np.unique(table.group[own], return_inverse=True, return_counts=True)
+            weight[own] = (1 / size[group]) / (1 / size[group]).sum()
+        weight[rows & (table.label == label)] /= weight[rows & (table.label == label)].sum()
+    return weight
 
+
+def calibrated(table, fold, mix):
+    """(slope, offset) of looks that can move and of single pictures; .5 of the latter is moved up to where few of the
+    innocent reach it."""
+    told = []
+    for alone in (False, True):
+        rows = mix & (table.alone == alone)
+        slope, offset = evaluate.platt(fold[rows], table.label[rows], shares(table, rows)[rows])
+        if alone:
+            offset = evaluate.decision(fold, table, rows, slope, offset)
+        told.append((slope, offset))
+    return told
+
+
+def measure(table, folds=None):
+    """The head, its calibration and every number of the card; `folds` holds the logits of an earlier run."""
+    usable, plain = table.usable, table.variant == "plain"
+    folds = folds or {"": evaluate.out_of_fold(table, usable)}
+    mix = usable & plain & (table.place != "hockey")
+    weight = shares(table, mix)
+    platt = calibrated(table, folds[""], mix)
+    final = lambda logit, rows: np.where(table.alone[rows], logit * platt[1][0] + platt[1][1], logit * platt[0][0] + platt[0][1])
+    fold = final(folds[""], slice(None))
+    curve = evaluate.points(1.0, 0.0)
+    numbers = {"platt": platt, "auc": {}, "auc_unseen_place": {}, "recall": {}, "false": {}, "recall_unseen_place": {}, "false_unseen_place": {}}
     numbers["reliability"], numbers["ece"] = evaluate.reliability(evaluate.apply(curve, fold[mix]), table.label[mix], weight[mix])
 
     def told(rows, logit, auc, recall, false):
@@ -86,7 +106,9 @@ def measure(table):
     for place in sorted(set(table.place)):
         rows = usable & plain & (table.place == place)
         told(rows, fold[rows], "auc", "recall", "false")
-        unseen = evaluate.left_out(table, usable, place)[rows[table.place == place]]
+        if place not in folds:
+            folds[place] = evaluate.left_out(table, usable, place)
+        unseen = final(folds[place][rows[table.place == place]], rows)
         told(rows, unseen, "auc_unseen_place", "recall_unseen_place", "false_unseen_place")
     motion = table.described[:, 2 * POOLED : 3 * POOLED].sum(1)
     numbers["auc_motion_alone"] = {}
@@ -108,14 +130,15 @@ def measure(table):
         evaluate.share(evaluate.apply(curve, fold[moving]) >= 0.5), table.group[moving]
     )
     head = evaluate.fitted(table, usable)
+    head.moving, head.alone = platt
     for name, chosen in (("reserved", table.reserved), ("measured_only", ~table.usable & ~table.reserved)):
         for place in sorted(set(table.place[chosen & plain])):
             for label in (0, 1):
                 rows = chosen & plain & (table.place == place) & (table.label == label)
                 if rows.any():
-                    score = evaluate.apply(curve, head.logits(table.described[rows]))
+                    score = evaluate.apply(curve, final(head.logits(table.described[rows]), rows))
                     numbers[f"{name}/{place}/{label}"] = (float((score >= 0.5).mean()), float(np.median(score)), int(rows.sum()))
-    return head, curve, numbers
+    return head, curve, numbers, folds
 
 
 def entry(curves):
@@ -159,7 +182,7 @@ def main():
     looks = extract.extract(items, DATA, OUT / "backbone.onnx", cache)
     table = tabulate(items, looks)
     print(f"{len(table.label)} looks of {len(items)} sources; measuring", file=sys.stderr)
-    head, curve, numbers = measure(table)
+    head, curve, numbers, _ = measure(table)
     numbers["approaches"] = approaches.measure(table, looks.whole)
     filmed, filmed_curve, numbers["camera"] = camera.main(items, looks, OUT / "backbone.onnx", cache)
     fallen, fallen_curve, numbers["down"] = down.main(items, looks)
