@@ -50,6 +50,8 @@ mod reload;
 mod replay;
 #[path = "it/sim.rs"]
 mod sim;
+#[path = "it/simulation.rs"]
+mod simulation;
 #[path = "it/store.rs"]
 mod store;
 #[path = "it/torn.rs"]

@@ -54,8 +54,11 @@ struct Incident {
     /// After an act the level fell below `danger`: a return is news.
     fell: bool,
     below_watch_since: Option<Timestamp>,
-    /// After a closing: the level fell below `concern`, so that a return opens a new alert.
+    /// After a closing or an end: the level fell below `concern`, so that a return is news.
     below_concern: bool,
+    /// When it was opened, or reopened last.
+    #[serde(default)]
+    begun: Timestamp,
     last_sent: Timestamp,
     last_return: Option<Timestamp>,
     /// Highest level of the present rise; falls with the level at second ends.
@@ -139,6 +142,7 @@ impl Book {
             fell: false,
             below_watch_since: None,
             below_concern: false,
+            begun: moment.at,
             last_sent: moment.at,
             last_return: None,
             reached: moment.level,
@@ -159,6 +163,11 @@ impl Book {
         }
         let incident = self.current.as_mut()?;
         let alert = &incident.alert;
+        // A level that only stays where it was while the stream is gone is no new concern.
+        let new = incident.below_concern || moment.level > alert.level;
+        if !new && moment.offline_since.is_some() {
+            return None;
+        }
         let ended = alert.ended_at.unwrap_or(alert.updated_at);
         if decided(alert.state) || moment.at.since(ended) > REOPEN_MS {
             let previous = decided(alert.state).then_some(alert.id);
@@ -166,6 +175,7 @@ impl Book {
         }
         incident.alert.ended_at = None;
         incident.alert.state = State::Open;
+        incident.begun = moment.at;
         incident.reached = moment.level;
         incident.fell = false;
         incident.below_watch_since = None;
@@ -252,11 +262,14 @@ impl Book {
             return None;
         }
         let calm = incident.below_watch_since.is_some_and(|s| moment.at.since(s) >= holds.hold_ms);
-        let off = moment.offline_since.is_some_and(|s| moment.at.since(s) >= holds.offline_hold_ms);
+        // What is said of a stream that is gone has its time, too.
+        let off = moment.offline_since.map(|since| moment.at.since(since.max(incident.begun)));
+        let off = off.is_some_and(|off| off >= holds.offline_hold_ms);
         if !calm && !off {
             return None;
         }
         incident.alert.ended_at = Some(moment.at);
+        incident.below_concern = moment.level < Level::Concern;
         Some(incident.revise(ChangeKind::Ended, moment, None, write))
     }
 
@@ -278,6 +291,7 @@ impl Book {
             fell: false,
             below_watch_since: None,
             below_concern: alert.level_now < Level::Concern,
+            begun: alert.updated_at,
             last_sent: alert.updated_at,
             last_return: None,
             reached: Level::None,
@@ -500,5 +514,40 @@ mod tests {
         assert!(life.at(50, Level::Concern).is_none());
         assert!(life.at(609, Level::Concern).is_none());
         assert_eq!(life.at(610, Level::Concern).unwrap().0, ChangeKind::Ended);
+    }
+
+    #[test]
+    fn a_level_that_stays_while_the_stream_is_gone_does_not_come_back_every_second() {
+        let ended = || {
+            let mut life = Life::new();
+            life.at(0, Level::Concern);
+            life.offline = Some(Timestamp(10_000));
+            assert_eq!(life.at(610, Level::Concern).unwrap().0, ChangeKind::Ended);
+            for second in 611..700 {
+                assert!(life.at(second, Level::Concern).is_none(), "{second}");
+            }
+            life
+        };
+        let mut back = ended();
+        back.offline = None;
+        assert_eq!(back.at(700, Level::Concern).unwrap().0, ChangeKind::Reopened);
+        let mut worse = ended();
+        assert_eq!(worse.at(700, Level::Danger).unwrap().0, ChangeKind::Reopened);
+        let mut again = ended();
+        assert!(again.at(700, Level::Watch).is_none());
+        assert_eq!(again.at(701, Level::Concern).unwrap().0, ChangeKind::Reopened);
+        assert!(again.at(1_300, Level::Concern).is_none_or(|told| told.0 != ChangeKind::Ended));
+        assert_eq!(again.at(1_301, Level::Concern).unwrap().0, ChangeKind::Ended);
+    }
+
+    #[test]
+    fn an_incident_of_a_stream_that_is_gone_is_not_over_at_once() {
+        let mut life = Life::new();
+        life.offline = Some(Timestamp(0));
+        assert_eq!(life.at(4_000, Level::Concern).unwrap().0, ChangeKind::Opened);
+        for second in (4_001..4_600).step_by(60) {
+            assert!(life.at(second, Level::Concern).is_none(), "{second}");
+        }
+        assert_eq!(life.at(4_600, Level::Concern).unwrap().0, ChangeKind::Ended);
     }
 }

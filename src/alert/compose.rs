@@ -66,14 +66,21 @@ impl House {
     ) {
         self.stream(channel, alert, facts);
         alert.tense = judged.assessment.tense;
-        alert.rule = match &judged.assessment.decider {
-            Decider::Rule { name, .. } => Some(name.clone()),
-            _ => None,
-        };
+        // A level that only stays, its rule held or its model not left, is told with the reasons that it came with.
+        let stays = judged.grounds.is_empty() && !alert.reasons.is_empty();
+        if !stays {
+            alert.rule = match &judged.assessment.decider {
+                Decider::Rule { name, .. } => Some(name.clone()),
+                _ => None,
+            };
+        }
         alert.suspected_offences = judged.offences.to_vec();
-        let mut evidence = Evidence { base: &self.public_url, items: Vec::new() };
-        alert.reasons =
-            judged.grounds.iter().map(|g| self.reason(channel, g, &mut evidence)).collect();
+        let items = if stays { std::mem::take(&mut alert.evidence) } else { Vec::new() };
+        let mut evidence = Evidence { base: &self.public_url, items };
+        if !stays {
+            alert.reasons =
+                judged.grounds.iter().map(|g| self.reason(channel, g, &mut evidence)).collect();
+        }
         facts.acts = channel.acts().map(|act| evidence.act(act)).collect();
         facts.persons = channel.persons().into_iter().map(person).collect();
         alert.evidence = evidence.items;

@@ -296,8 +296,34 @@ pub struct RecordArgs {
 
 #[derive(Subcommand)]
 pub enum EvalWhat {
+    /// Score labelled messages and tell how much is found and how much is raised wrongly.
+    Chat(EvalChatArgs),
     /// Replay recordings and hold each channel against what is expected of it.
     Scenarios(EvalScenariosArgs),
+}
+
+#[derive(Args)]
+#[command(
+    after_help = "PATH is CSV or TSV with a header: `text`, perhaps `category` or `setting`, `paid`, and either a column a label (1, 0, \
+                  empty: doubtful) or one `labels` (threat,toxicity?; -: none).\n\n\
+                  Examples:\n  vigie eval chat ours.csv\n  \
+                  vigie eval chat ours.csv --against ../old/models --worst 40\n  \
+                  vigie eval chat ours.csv --json | jq .this.macro_f1"
+)]
+pub struct EvalChatArgs {
+    /// The labelled messages.
+    pub path: PathBuf,
+    /// Another manifest, or its folder: its chat model is measured beside the config's.
+    #[arg(long, value_name = "MANIFEST")]
+    pub against: Option<PathBuf>,
+    /// How many of the surest mistakes are shown.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub worst: usize,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub config: ConfigArg,
 }
 
 #[derive(Args)]

@@ -2,9 +2,12 @@
 //! same machine and the same load. Inputs are made by seed. Comes in: names; goes out: a table, or JSON.
 
 mod capacity;
+mod channels;
+mod commit;
 mod inference;
 mod latency;
 mod material;
+mod restart;
 mod rig;
 mod stages;
 mod start;
@@ -19,8 +22,10 @@ use crate::config::Config;
 use crate::model::{Manifest, ModelError};
 
 /// What can be asked for, in the order in which all of them run.
-pub const NAMES: [&str; 7] =
-    ["models", "decode", "evaluate", "features", "latency", "start", "capacity"];
+pub const NAMES: [&str; 11] = [
+    "models", "decode", "evaluate", "features", "journal", "commit", "channels", "latency",
+    "start", "restart", "capacity",
+];
 
 /// Everything that inputs are made from is drawn from this seed.
 const SEED: u64 = 0x0076_6967_6965;
@@ -173,6 +178,23 @@ impl Rate {
     }
 }
 
+/// What something takes in memory.
+#[derive(Debug, Serialize)]
+struct Size {
+    what: String,
+    mib: f64,
+    each_kib: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    goal: Option<Goal>,
+}
+
+impl Size {
+    fn told(&self) -> String {
+        let Self { what, mib, each_kib, .. } = self;
+        format!("  {what}: {mib:.0} MiB, {each_kib:.1} KiB each") + &told(self.goal.as_ref())
+    }
+}
+
 /// The value below which a share of the sorted values lies; 0 of none.
 fn quantile(sorted: &[f64], share: f64) -> f64 {
     let rank = (share * sorted.len() as f64).ceil() as usize;
@@ -228,6 +250,7 @@ struct Bench {
     cases: Vec<Case>,
     tails: Vec<Tail>,
     rates: Vec<Rate>,
+    sizes: Vec<Size>,
 }
 
 impl Bench {
@@ -246,32 +269,43 @@ pub fn run(names: &[String], json: bool, config: &Path) -> Result<(), String> {
         return Err(format!("no benchmark is called `{name}`; there are: {}", NAMES.join(", ")));
     }
     let config = setup::config(config).map_err(|errors| errors.to_string())?;
-    let mut bench =
-        Bench { config, manifest: None, cases: Vec::new(), tails: Vec::new(), rates: Vec::new() };
+    let mut bench = Bench {
+        config,
+        manifest: None,
+        cases: Vec::new(),
+        tails: Vec::new(),
+        rates: Vec::new(),
+        sizes: Vec::new(),
+    };
     let machine = Machine::here();
     if !json {
         println!("{}", machine.told());
     }
     for name in NAMES.iter().filter(|name| names.is_empty() || names.iter().any(|n| n == *name)) {
-        let before = (bench.cases.len(), bench.tails.len(), bench.rates.len());
+        let before = (bench.cases.len(), bench.tails.len(), bench.rates.len(), bench.sizes.len());
         match *name {
             "models" => inference::models(&mut bench)?,
             "decode" => stages::decode(&mut bench),
             "evaluate" => stages::evaluate(&mut bench)?,
             "features" => stages::features(&mut bench)?,
+            "journal" => commit::journal(&mut bench)?,
+            "commit" => commit::commit(&mut bench)?,
+            "channels" => channels::channels(&mut bench)?,
             "latency" => latency::latency(&mut bench)?,
             "start" => start::start(&mut bench)?,
+            "restart" => restart::restart(&mut bench)?,
             _ => capacity::capacity(&mut bench)?,
         }
         if !json {
             println!("\n{name}");
             bench.cases[before.0..].iter().for_each(|case| println!("{}", case.told()));
             bench.rates[before.2..].iter().for_each(|rate| println!("{}", rate.told()));
+            bench.sizes[before.3..].iter().for_each(|size| println!("{}", size.told()));
             bench.tails[before.1..].iter().for_each(|tail| println!("{}", tail.told()));
         }
     }
     if json {
-        let all = serde_json::json!({ "machine": machine, "cases": bench.cases, "tails": bench.tails, "rates": bench.rates });
+        let all = serde_json::json!({ "machine": machine, "cases": bench.cases, "tails": bench.tails, "rates": bench.rates, "sizes": bench.sizes });
         println!("{all:#}");
     }
     Ok(())

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use lru::LruCache;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -76,46 +77,79 @@ pub struct Daemon {
     drain: Duration,
 }
 
-/// Runs until SIGTERM or SIGINT; tells systemd.
+/// Runs until SIGTERM or SIGINT; tells systemd. Signals are heard from the first moment: one that comes during the start
+/// ends it, and nothing is half done, since what the start writes it writes in transactions.
 pub async fn run(path: &Path) -> Result<(), DaemonError> {
+    let mut bells = Bells::hang().map_err(|e| io("listening for signals", e))?;
     let config = Arc::new(setup::config(path).map_err(SetupError::from)?);
-    let mut daemon = Daemon::start(config.clone(), path).await.map_err(|error| match error {
+    let started = tokio::select! {
+        started = Daemon::start(config.clone(), path) => started,
+        () = bells.ended() => return Ok(()),
+    };
+    let mut daemon = started.map_err(|error| match error {
         DaemonError::Setup(error) => DaemonError::Setup(error.placed(&config)),
         other => other,
     })?;
     tracing::info!(console = %format!("http://{}", daemon.address), version = env!("CARGO_PKG_VERSION"), "ready");
     crate::telemetry::systemd::ready(&format!("{} feeds", config.feeds.len()));
-    let watchdog = tokio::spawn(crate::telemetry::systemd::watchdog(|| async { true }));
-    daemon.serve().await;
-    watchdog.abort();
+    daemon.serve(&mut bells).await;
     crate::telemetry::systemd::stopping();
     daemon.stop().await;
     Ok(())
 }
 
-/// SIGTERM or SIGINT.
+/// SIGTERM or SIGINT, from now on.
 pub async fn wait_for_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
     // Registering a handler fails only where there is no signal driver, that is outside a runtime.
-    let (Ok(mut term), Ok(mut int)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        return;
-    };
-    tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
-    tracing::info!("stopping");
+    if let Ok(mut bells) = Bells::hang() {
+        bells.ended().await;
+    }
+}
+
+/// What the process is told by signals.
+struct Bells {
+    term: Signal,
+    int: Signal,
+    hup: Signal,
+}
+
+impl Bells {
+    fn hang() -> std::io::Result<Self> {
+        Ok(Self {
+            term: signal(SignalKind::terminate())?,
+            int: signal(SignalKind::interrupt())?,
+            hup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn ended(&mut self) {
+        tokio::select! { _ = self.term.recv() => {}, _ = self.int.recv() => {} }
+        tracing::info!("stopping");
+    }
 }
 
 impl Daemon {
     /// Until SIGTERM or SIGINT; each SIGHUP reloads the config. One that comes during a reload is one more reload.
-    async fn serve(&mut self) {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut ended = std::pin::pin!(wait_for_signal());
-        let Ok(mut again) = signal(SignalKind::hangup()) else { return ended.await };
+    async fn serve(&mut self, bells: &mut Bells) {
+        let Self { reloader, intake, committer, shards, .. } = self;
+        let alive = || {
+            let tasks = !intake.is_finished() && !committer.is_finished();
+            std::future::ready(tasks && shards.iter().all(|(_, thread)| !thread.is_finished()))
+        };
+        // Ends at once where nobody watches.
+        let mut watchdog = std::pin::pin!(async {
+            crate::telemetry::systemd::watchdog(alive).await;
+            std::future::pending::<()>().await
+        });
         loop {
-            tokio::select! { () = &mut ended => return, _ = again.recv() => {} }
-            // A reload that waits for a part of the house must not keep it from going down.
-            tokio::select! { () = &mut ended => return, () = self.reloader.reload() => {} }
+            let Bells { term, int, hup } = bells;
+            let mut ended = std::pin::pin!(async {
+                tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
+                tracing::info!("stopping");
+            });
+            tokio::select! { () = &mut ended => return, _ = hup.recv() => {}, () = &mut watchdog => {} }
+            // A reload that waits for a part of the house must not keep it from going down, nor from showing life.
+            tokio::select! { () = &mut ended => return, () = reloader.reload() => {}, () = &mut watchdog => {} }
         }
     }
 
@@ -579,7 +613,8 @@ fn housekeeping(
             }
             if swept.is_none_or(|then| then.elapsed() > Duration::from_secs(600)) {
                 swept = Some(Instant::now());
-                let now = setup::clock();
+                // Somebody may set the machine's time: what goes is old by both clocks.
+                let now = setup::clock().min(Clock::house().steady());
                 if let Err(error) = store.sweep(&evidence, now).await {
                     tracing::warn!(%error, "expired evidence was not swept");
                 }

@@ -1,9 +1,11 @@
 //! `vigie eval scenarios PATH`: recordings replayed against what must be seen in them and what must stay silent. In: a
 //! plan (`scenarios.toml`). Out: a table for people or one JSON object; exit 1 if an expectation is broken.
 
+mod chat;
 mod interval;
 mod plan;
 mod report;
+mod table;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,6 +13,7 @@ use std::time::Duration;
 
 use indicatif::ProgressBar;
 
+pub use self::chat::chat;
 use self::plan::{Plan, Scenario, Wanted};
 use self::report::{Outcome, Report, Row};
 use super::args::EvalScenariosArgs;

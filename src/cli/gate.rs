@@ -25,7 +25,7 @@ use crate::event::{ChannelId, Event, FeedItem, Kind, Level, Timestamp, Unscored,
 use crate::evidence::{Evidence, Identity, IdentityKey};
 use crate::feed::{FeedEvent, FeedObserver, FeedReport, FromFeed, ToFeed};
 use crate::model::{
-    Inference, LookJob, Looked, Message, MessageScores, Reading, Ready, Rejected, Scored, Standing,
+    LookJob, Looked, Message, MessageScores, Reading, Ready, Rejected, Scored, Scoring, Standing,
     Ticket,
 };
 use crate::telemetry::{Clock, Component, Corrected, Dropped, Health, Metrics, Status};
@@ -47,7 +47,7 @@ pub struct FeedState {
 pub struct Gate {
     pub config: Arc<Config>,
     pub intake: Intake,
-    pub inference: Arc<Inference>,
+    pub inference: Arc<dyn Scoring>,
     pub shard: mpsc::Sender<ToShard>,
     pub committer: mpsc::Sender<ToCommitter>,
     pub evidence: Arc<Evidence>,

@@ -135,11 +135,12 @@ impl Intake {
             FeedItem::Event(mut event) => {
                 let live = self.clock(feed) == FeedClock::Live;
                 let ahead = live && hold_back(&mut event, received);
-                if !self.dedupe.admit(feed, &event) {
-                    return Outcome::Refused(Refused::Repeat);
-                }
+                // Also what another feed has told already tells how far this one is.
                 if !live {
                     self.seconds(feed, event.at, out);
+                }
+                if !self.dedupe.admit(feed, &event) {
+                    return Outcome::Refused(Refused::Repeat);
                 }
                 self.came(feed, event.at, out);
                 seen(&event);

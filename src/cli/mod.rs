@@ -15,14 +15,14 @@ mod draft;
 pub mod engine;
 mod eval;
 mod feed;
-mod gate;
+pub mod gate;
 pub mod intake;
-mod observe;
-mod paid;
+pub mod observe;
+pub mod paid;
 pub mod recall;
 mod record;
 mod reload;
-mod replay;
+pub mod replay;
 mod schema;
 mod score;
 pub mod setup;
@@ -201,6 +201,7 @@ fn run(command: Verb) -> Result<(), CliError> {
         }
         Verb::Schema { of, .. } => schema::run(of)?,
         Verb::Record(args) => runtime()?.block_on(record::run(&args))?,
+        Verb::Eval { what: EvalWhat::Chat(args) } => eval::chat(&args)?,
         Verb::Eval { what: EvalWhat::Scenarios(args) } => eval::scenarios(&args)?,
         Verb::Audit { what: AuditWhat::Verify(args) } => {
             runtime()?.block_on(audit::verify(&args))?

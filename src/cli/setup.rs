@@ -9,6 +9,7 @@ use crate::config::{Config, ConfigErrors, Mode, Problem};
 use crate::event::{Setting, Signal, Timestamp};
 use crate::model::{Escalation, Manifest, ModelError, load_runtime};
 use crate::risk::{Judge, Outputs, Rule, RuleError};
+use crate::telemetry::Clock;
 
 use super::engine::{Engine, Oracle};
 use super::terms::Terms;
@@ -183,5 +184,5 @@ pub fn outputs(out: [f32; 4]) -> Outputs {
 
 /// The daemon's clock. Only `cli` and rooms that do I/O read it.
 pub fn clock() -> Timestamp {
-    Timestamp(jiff::Timestamp::now().as_millisecond())
+    Clock::house().shown()
 }

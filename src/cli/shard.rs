@@ -7,7 +7,7 @@ mod keep;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hashbrown::HashMap;
 use parking_lot::RwLock;
@@ -33,6 +33,8 @@ use crate::telemetry::Clock;
 
 /// A page's row of a channel is renewed at most this often.
 const ROW_EVERY: Duration = Duration::from_secs(1);
+/// Ticks judged together: the rows of the escalation model's largest batch.
+pub const AT_ONCE: usize = 64;
 /// A look belongs to an act if it comes within this time after the request.
 const ACT_LOOK_MS: i64 = 5 * 60_000;
 
@@ -178,7 +180,8 @@ pub struct Shard {
     snapshot: Option<Snapshot>,
     /// The last request of each channel with an open act, for its next look.
     acts: HashMap<ChannelId, (Digest, Timestamp)>,
-    rows_at: HashMap<ChannelId, Instant>,
+    /// When each row was last renewed, on the clock that only runs; and below when channels were last put to sleep.
+    rows_at: HashMap<ChannelId, Duration>,
     /// When something other than a tick last came to a channel.
     touched: HashMap<ChannelId, Touch>,
     /// How long each live feed has been connected and level, as last told.
@@ -186,13 +189,13 @@ pub struct Shard {
     looks_asked: u64,
     /// Checkpoints begun.
     snapshots: u64,
-    /// When channels were last put to sleep.
-    slept: Instant,
+    slept: Duration,
 }
 
 impl Shard {
     pub fn new(engine: Engine, wiring: Wiring) -> Self {
         let looks_asked = wiring.clock.now().0.unsigned_abs();
+        let slept = wiring.clock.ran();
         Self {
             engine,
             wiring,
@@ -206,21 +209,26 @@ impl Shard {
             // Names of looks are never those of an earlier run, which the feed remembers.
             looks_asked,
             snapshots: 0,
-            slept: Instant::now(),
+            slept,
         }
     }
 
     /// Runs until told to stop or all senders are gone.
     pub fn run(mut self, mut inbox: mpsc::Receiver<ToShard>) {
-        let known: Vec<_> = self.engine.slots().map(|(c, slot)| (c.clone(), slot.feed)).collect();
-        for (channel, feed) in known {
-            self.renew_row(&channel, feed, true);
-        }
+        self.begin();
         while let Some(message) = inbox.blocking_recv() {
             match message {
                 ToShard::Stop => break,
                 message => self.take(message),
             }
+        }
+    }
+
+    /// What was restored is on the pages before anything else happens.
+    pub fn begin(&mut self) {
+        let known: Vec<_> = self.engine.slots().map(|(c, slot)| (c.clone(), slot.feed)).collect();
+        for (channel, feed) in known {
+            self.renew_row(&channel, feed, true);
         }
     }
 
@@ -350,7 +358,13 @@ impl Shard {
                 Item::Look { .. } => {
                     self.overtaken.insert(pending.seq, (channel.clone(), pending));
                 }
-                Item::Seconds { from, to } => self.ticks(channel, from, to),
+                Item::Seconds { from, to } => {
+                    // Another feed's seconds are none of this channel's: it may tell of another evening.
+                    let slot = self.engine.slot(channel);
+                    if slot.is_some_and(|slot| slot.feed == pending.feed) {
+                        self.ticks(channel, from, to);
+                    }
+                }
                 Item::Barrier => self.snapshot_one(channel, true),
                 Item::Decide { decision, uid, done } => {
                     self.decide(channel, decision, uid, done, pending.feed);
@@ -372,8 +386,15 @@ impl Shard {
         }
     }
 
+    /// Channels of which something waits, in order of name, so that the same history is the same every time.
+    fn waiting(&self) -> Vec<ChannelId> {
+        let mut waiting: Vec<ChannelId> = self.queues.keys().cloned().collect();
+        waiting.sort_unstable();
+        waiting
+    }
+
     fn seconds(&mut self, feed: u16, from: i64, to: i64) {
-        let waiting: Vec<ChannelId> = self.queues.keys().cloned().collect();
+        let waiting = self.waiting();
         for channel in &waiting {
             self.enqueue(channel.clone(), 0, Item::Seconds { from, to }, Timestamp(0), feed);
         }
@@ -398,8 +419,8 @@ impl Shard {
     fn live_tick(&mut self, feed: u16, now: Timestamp, level_for: Duration) {
         self.level_for.insert(feed, level_for);
         // Looks that waited too long are overtaken even where nothing else comes.
-        let waiting: Vec<ChannelId> = self.queues.keys().cloned().collect();
-        waiting.iter().for_each(|channel| self.drain(channel));
+        self.waiting().iter().for_each(|channel| self.drain(channel));
+        let mut due = Vec::new();
         for channel in self.engine.ticking() {
             let Some(slot) = self.engine.slot(&channel).filter(|slot| slot.feed == feed) else {
                 continue;
@@ -417,7 +438,13 @@ impl Shard {
             let passed = touch.now.plus_ms(still.as_millis() as i64).min(now);
             let at = Timestamp(passed.second() * 1000);
             if at > slot.channel.now {
-                let entry = Consumed { channel, at, fuel: Fuel::Tick };
+                due.push((channel, at));
+            }
+        }
+        for ticks in due.chunks(AT_ONCE) {
+            self.engine.foresee(ticks);
+            for (channel, at) in ticks {
+                let entry = Consumed { channel: channel.clone(), at: *at, fuel: Fuel::Tick };
                 self.consume(entry, Timestamp(0), feed, None);
             }
         }
@@ -580,11 +607,12 @@ impl Shard {
     }
 
     fn renew_row(&mut self, channel: &ChannelId, feed: u16, at_once: bool) {
-        let due = self.rows_at.get(channel).is_none_or(|then| then.elapsed() >= ROW_EVERY);
+        let ran = self.wiring.clock.ran();
+        let due = self.rows_at.get(channel).is_none_or(|then| ran >= *then + ROW_EVERY);
         if !due && !at_once {
             return;
         }
-        self.rows_at.insert(channel.clone(), Instant::now());
+        self.rows_at.insert(channel.clone(), ran);
         let Some(slot) = self.engine.slot(channel) else { return };
         let stream = slot.stream();
         let row = ChannelRow {

@@ -11,6 +11,10 @@ use super::engine::Slot;
 use crate::event::ChannelId;
 use crate::store::Store;
 
+/// How often a store that cannot be read is tried again, and how long after.
+const TRIES: u32 = 20;
+const TRY_AGAIN: Duration = Duration::from_millis(250);
+
 /// See the module.
 pub struct Shelf {
     store: Store,
@@ -51,7 +55,15 @@ impl Shelf {
         if !self.asleep.remove(channel) {
             return None;
         }
-        let state = self.runtime.block_on(self.store.channel_state(channel));
+        let mut state = self.runtime.block_on(self.store.channel_state(channel));
+        // What a channel remembers of months is not given up for a store that is busy for a moment.
+        for _ in 0..TRIES {
+            if state.is_ok() {
+                break;
+            }
+            std::thread::sleep(TRY_AGAIN);
+            state = self.runtime.block_on(self.store.channel_state(channel));
+        }
         let told = match state {
             Ok(Some(bytes)) => serde_json::from_slice(&bytes).map_err(|error| error.to_string()),
             // It was kept longer than `[privacy] channels` and is gone.

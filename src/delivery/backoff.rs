@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::event::Digest;
+
 /// The longest wait that a receiver may ask for by `Retry-After`: an alarm is not put off by a header.
 const LONGEST_ASKED: Duration = Duration::from_secs(3_600);
 
@@ -20,10 +22,12 @@ impl Default for Backoff {
 }
 
 impl Backoff {
-    /// The wait after `failures` failures in a row (from 1), not less than the receiver asked for.
-    pub fn wait(&self, failures: u32, asked: Option<Duration>) -> Duration {
+    /// The wait of `whom` after `failures` failures in a row (from 1), not less than the receiver asked for. Jitter comes
+    /// from both, so that what waits for one receiver does not come back at once, and a run can be repeated.
+    pub fn wait(&self, whom: &str, failures: u32, asked: Option<Duration>) -> Duration {
         let doubled = self.first.saturating_mul(1 << failures.saturating_sub(1).min(20));
-        let jittered = doubled.min(self.longest).mul_f64(rand::random_range(0.5..=1.0));
+        let lot = Digest::of(format!("{failures} {whom}").as_bytes()).0[0];
+        let jittered = doubled.min(self.longest).mul_f64(0.5 + f64::from(lot) / 510.0);
         jittered.max(asked.unwrap_or_default().min(LONGEST_ASKED))
     }
 }
@@ -47,16 +51,24 @@ mod tests {
     fn waits_double_up_to_the_longest_and_honour_what_was_asked() {
         let backoff = Backoff::default();
         for (failures, longest) in [(1, 1), (2, 2), (5, 16), (9, 256), (10, 300), (1000, 300)] {
-            for _ in 0..20 {
-                let wait = backoff.wait(failures, None).as_secs_f64();
+            for whom in 0..20 {
+                let wait = backoff.wait(&format!("alert-{whom}"), failures, None).as_secs_f64();
                 assert!(
                     (longest as f64 / 2.0..=longest as f64).contains(&wait),
                     "{failures}: {wait}"
                 );
             }
         }
-        assert!(backoff.wait(1, Some(Duration::from_secs(30))) >= Duration::from_secs(30));
-        assert_eq!(backoff.wait(1, Some(Duration::from_secs(1 << 40))), LONGEST_ASKED);
+        assert!(backoff.wait("a", 1, Some(Duration::from_secs(30))) >= Duration::from_secs(30));
+        assert_eq!(backoff.wait("a", 1, Some(Duration::from_secs(1 << 40))), LONGEST_ASKED);
+    }
+
+    #[test]
+    fn those_who_wait_for_one_receiver_do_not_come_back_together() {
+        let backoff = Backoff::default();
+        let waits: std::collections::BTreeSet<_> =
+            (0..20).map(|whom| backoff.wait(&format!("alert-{whom}"), 3, None)).collect();
+        assert!(waits.len() > 10, "{waits:?}");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::pulse::Pulse;
 use super::worker::POLL;
-use super::{Outcome, SinkKind, after};
+use super::{Outcome, SinkKind, after, steady};
 use crate::alert::State;
 use crate::event::{Level, Timestamp};
 use crate::evidence::wall_clock;
@@ -76,13 +76,13 @@ impl Mirror {
 
     /// Posts if something changed or the time has come; tells how long nothing will be due.
     async fn step(&mut self) -> Result<Duration, StoreError> {
-        let now = wall_clock();
+        let now = steady();
         let open = self.open().await?;
         if now >= self.pulse.paused_until && (now >= self.next || open != self.shown) {
             self.post(open, now).await;
         }
         self.pulse.announce(now).await?;
-        let due = self.next.max(self.pulse.paused_until).since(wall_clock()).max(1);
+        let due = self.next.max(self.pulse.paused_until).since(steady()).max(1);
         Ok(Duration::from_millis(due.unsigned_abs()).min(POLL))
     }
 
@@ -121,12 +121,13 @@ impl Mirror {
     }
 
     async fn post(&mut self, open: BTreeMap<Labels, Shown>, now: Timestamp) {
-        let ends = after(now, self.every * OUTLIVES);
+        let shown = wall_clock();
+        let ends = after(shown, self.every * OUTLIVES);
         let over = self.shown.iter().filter(|(labels, _)| !open.contains_key(*labels));
         let all: Vec<Value> = open
             .iter()
-            .map(|(labels, shown)| posted(labels, shown, ends, now))
-            .chain(over.map(|(labels, shown)| posted(labels, shown, now, now)))
+            .map(|(labels, alert)| posted(labels, alert, ends, shown))
+            .chain(over.map(|(labels, alert)| posted(labels, alert, shown, shown)))
             .collect();
         // An empty list is posted too: it tells whether anybody is there.
         for chunk in all.chunks(CHUNK).chain(all.is_empty().then_some(&[][..])) {
@@ -135,11 +136,11 @@ impl Mirror {
             let outcome = answer.as_ref().map_or_else(|f| f.outcome, |_| Outcome::Accepted);
             self.pulse.observer.attempt(self.pulse.name(), outcome);
             if let Err(failure) = answer {
-                self.pulse.ill("", &failure, wall_clock());
+                self.pulse.ill("", &failure, steady());
                 return;
             }
         }
-        self.pulse.well(wall_clock());
+        self.pulse.well();
         self.shown = open;
         self.next = after(now, self.every);
     }

@@ -13,10 +13,12 @@ mod tls;
 mod worker;
 
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::time::Duration;
 
 use crate::event::Timestamp;
 use crate::store::OutboxItem;
+use crate::telemetry::Clock;
 
 pub use backoff::Backoff;
 pub use events::{heartbeat_event, rows_for, test_event};
@@ -124,8 +126,24 @@ pub trait DeliveryObserver: Send + Sync {
     }
 }
 
+/// The way to receivers that are no sockets: those of a simulation.
+pub trait Wire: Send + Sync {
+    /// One attempt; what went wrong, if anything did.
+    fn send<'a>(
+        &'a self,
+        sink: &'a str,
+        id: &'a str,
+        body: &'a str,
+    ) -> Pin<Box<dyn Future<Output = Result<(), (Outcome, String)>> + Send + 'a>>;
+}
+
 /// Nobody watches.
 impl DeliveryObserver for () {}
+
+/// The clock of waits and ages here: whoever sets the machine's time neither silences a sink nor ages a message.
+fn steady() -> Timestamp {
+    Clock::house().steady()
+}
 
 /// `wait` after `at`.
 fn after(at: Timestamp, wait: Duration) -> Timestamp {

@@ -8,6 +8,7 @@ use super::roster::{Roster, Shared};
 use super::sink::{Failure, Sink};
 use super::{DeliveryObserver, after, events};
 use crate::event::Timestamp;
+use crate::evidence::wall_clock;
 use crate::store::{Store, StoreError};
 
 /// Attempts in a row that must fail until a sink counts as failing.
@@ -27,6 +28,8 @@ pub(super) struct Pulse {
     pub paused_until: Timestamp,
     /// Failures since something was last accepted.
     failures: u32,
+    /// When the first of them was.
+    since: Timestamp,
     /// The message that failed in them; `several` once there were others.
     failing: Option<String>,
     several: bool,
@@ -52,6 +55,7 @@ impl Pulse {
             source,
             paused_until: Timestamp(0),
             failures: 0,
+            since: Timestamp(0),
             failing: None,
             several: false,
             announced: false,
@@ -73,13 +77,13 @@ impl Pulse {
     }
 
     /// The sink took something. True if it had failed with several messages, which may now all go.
-    pub fn well(&mut self, now: Timestamp) -> bool {
+    pub fn well(&mut self) -> bool {
         let outage = self.several;
         (self.failures, self.failing, self.several) = (0, None, false);
         self.paused_until = Timestamp(0);
         let turned = {
             let mut state = self.shared.state.lock();
-            state.last_accepted = Some(now);
+            state.last_accepted = Some(wall_clock());
             let turned = !state.ok;
             (state.ok, state.failing, state.failing_since) = (true, false, None);
             turned.then(|| state.clone())
@@ -93,17 +97,20 @@ impl Pulse {
 
     /// An attempt with message `id` failed.
     pub fn ill(&mut self, id: &str, failure: &Failure, now: Timestamp) {
+        if self.failures == 0 {
+            self.since = now;
+        }
         self.failures = self.failures.saturating_add(1);
         self.several |= self.failing.as_deref().is_some_and(|failing| failing != id);
         self.failing = Some(id.to_owned());
-        let wait = self.sink.options.backoff.wait(self.failures, failure.retry_after);
+        let wait = self.sink.options.backoff.wait(id, self.failures, failure.retry_after);
         self.paused_until = after(now, wait);
         let turned = {
             let mut state = self.shared.state.lock();
             state.last_error = Some(failure.why.clone());
             let turned = state.ok;
             state.ok = false;
-            state.failing_since.get_or_insert(now);
+            state.failing_since.get_or_insert(wall_clock());
             turned.then(|| state.clone())
         };
         if let Some(state) = turned {
@@ -117,7 +124,7 @@ impl Pulse {
     pub async fn announce(&mut self, now: Timestamp) -> Result<(), StoreError> {
         let (state, turned) = {
             let mut state = self.shared.state.lock();
-            let long = state.failing_since.is_some_and(|since| now >= after(since, PATIENCE));
+            let long = now >= after(self.since, PATIENCE);
             let failing = !state.ok && (self.failures >= ATTEMPTS || long);
             let turned = failing && !state.failing;
             state.failing |= failing;
@@ -144,7 +151,7 @@ impl Pulse {
             .roster
             .well_but(self.name())
             .iter()
-            .map(|to| sink_row(self.name(), &state, to, &self.source, now))
+            .map(|to| sink_row(self.name(), &state, to, &self.source, wall_clock()))
             .collect();
         if rows.is_empty() {
             // Should another be well later, it is told then.

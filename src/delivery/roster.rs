@@ -15,7 +15,8 @@ use super::mirror::Mirror;
 use super::pulse::Pulse;
 use super::worker::Worker;
 use super::{
-    DeliveryError, DeliveryObserver, Outcome, Sink, SinkOptions, SinkState, TestAnswer, rows_for,
+    DeliveryError, DeliveryObserver, Outcome, Sink, SinkOptions, SinkState, TestAnswer, Wire,
+    rows_for,
 };
 use crate::alert::{Change, OutboxRow};
 use crate::event::Timestamp;
@@ -91,6 +92,8 @@ struct House {
     store: Store,
     source: String,
     observer: Arc<dyn DeliveryObserver>,
+    /// In a simulation, the way to every receiver.
+    wire: Option<Arc<dyn Wire>>,
     roster: Arc<Roster>,
     /// Tasks of sinks that were taken away and may still be at their last attempt, by name.
     leaving: Mutex<HashMap<String, JoinHandle<()>>>,
@@ -135,10 +138,22 @@ impl Delivery {
         sinks: Vec<SinkOptions>,
         observer: Arc<dyn DeliveryObserver>,
     ) -> Result<Self, DeliveryError> {
+        Self::start_on(None, store, source, sinks, observer)
+    }
+
+    /// [`Delivery::start`], with every receiver at the other end of `wire`; for simulations.
+    pub fn start_on(
+        wire: Option<Arc<dyn Wire>>,
+        store: &Store,
+        source: &str,
+        sinks: Vec<SinkOptions>,
+        observer: Arc<dyn DeliveryObserver>,
+    ) -> Result<Self, DeliveryError> {
         let delivery = Self(Arc::new(House {
             store: store.clone(),
             source: source.to_owned(),
             observer,
+            wire,
             roster: Arc::default(),
             leaving: Mutex::default(),
             tasks: TaskTracker::new(),
@@ -159,7 +174,10 @@ impl Delivery {
             if wanted.iter().any(|other| other.options.name == options.name) {
                 return Err(DeliveryError::Twice(options.name));
             }
-            wanted.push(Sink::new(options)?);
+            wanted.push(match &self.0.wire {
+                Some(wire) => Sink::on(wire.clone(), options),
+                None => Sink::new(options)?,
+            });
         }
         let mut applied = Applied::default();
         let mut running = self.0.roster.0.lock();

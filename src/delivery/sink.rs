@@ -4,6 +4,7 @@
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use reqwest::Url;
@@ -12,7 +13,9 @@ use standardwebhooks::Webhook;
 
 use super::backoff::retry_after;
 use super::mirror::test_post;
-use super::{DeliveryError, Outcome, Secret, SinkKind, SinkOptions, TestAnswer, test_event, tls};
+use super::{
+    DeliveryError, Outcome, Secret, SinkKind, SinkOptions, TestAnswer, Wire, test_event, tls,
+};
 use crate::evidence::wall_clock;
 
 /// Bytes of an answer that are read, so that the connection can be used again.
@@ -32,6 +35,7 @@ enum Way {
     Webhook { client: reqwest::Client, url: Url, key: Box<Webhook> },
     Alertmanager { client: reqwest::Client, url: Url },
     File { path: PathBuf },
+    Wire(Arc<dyn Wire>),
 }
 
 /// It was accepted.
@@ -76,6 +80,11 @@ impl Sink {
         Ok(Self { options, ca, way })
     }
 
+    /// One whose receivers are at the other end of `wire`.
+    pub(super) fn on(wire: Arc<dyn Wire>, options: SinkOptions) -> Self {
+        Self { options, ca: None, way: Way::Wire(wire) }
+    }
+
     /// Whether the other would do the very same.
     pub(super) fn is_like(&self, other: &Sink) -> bool {
         self.options == other.options && self.ca == other.ca
@@ -101,6 +110,10 @@ impl Sink {
                 let request = client.post(url.clone()).header(CONTENT_TYPE, "application/json");
                 post(request.body(body.to_owned())).await
             }
+            Way::Wire(wire) => match wire.send(&self.options.name, id, body).await {
+                Ok(()) => Ok(Accepted { status: None, said: String::new() }),
+                Err((outcome, why)) => Err(failure(outcome, None, why)),
+            },
             Way::File { path } => {
                 let (path, line) = (path.clone(), body.to_owned());
                 let done = tokio::task::spawn_blocking(move || append(&path, &line)).await;

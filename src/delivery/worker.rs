@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::events::{is_reminder, reminder_row};
 use super::pulse::Pulse;
 use super::storm::Watch;
-use super::{Outcome, after, heartbeat_event, millis};
+use super::{Outcome, after, heartbeat_event, millis, steady};
 use crate::alert::State;
 use crate::event::{Level, Timestamp};
 use crate::evidence::wall_clock;
@@ -37,7 +37,7 @@ pub(super) struct Worker {
 impl Worker {
     pub(super) fn new(pulse: Pulse, cancel: CancellationToken) -> Self {
         let options = &pulse.sink.options;
-        let next_heartbeat = options.heartbeat.map(|every| after(wall_clock(), every));
+        let next_heartbeat = options.heartbeat.map(|every| after(steady(), every));
         let storm = Watch::new(options.storm);
         let next_reminders = Timestamp(0);
         Self { pulse, storm, cancel, owed: Vec::new(), next_reminders, next_heartbeat }
@@ -64,16 +64,17 @@ impl Worker {
         }
     }
 
-    /// What the last run left.
+    /// What the last run left. What it put off is tried anew: its clock may have been another.
     async fn recall(&mut self) -> Result<(), StoreError> {
         self.pulse.recall().await?;
         let (store, name) = (self.pulse.store.clone(), self.pulse.name().to_owned());
-        self.storm.recall(&store, &name, wall_clock()).await
+        store.hurry(&name, steady()).await?;
+        self.storm.recall(&store, &name, steady()).await
     }
 
     /// Does what is due; tells how long nothing will be.
     async fn step(&mut self) -> Result<Duration, StoreError> {
-        let now = wall_clock();
+        let now = steady();
         self.note_owed().await;
         self.remind(now).await?;
         let sink = self.pulse.sink.clone();
@@ -82,15 +83,15 @@ impl Worker {
             self.heartbeat(now).await?;
             self.deliver_due().await?;
         }
-        self.pulse.announce(wall_clock()).await?;
+        self.pulse.announce(steady()).await?;
         self.until_next().await
     }
 
     async fn deliver_due(&mut self) -> Result<(), StoreError> {
         let name = self.pulse.name().to_owned();
-        while self.pulse.paused_until <= wall_clock() && !self.cancel.is_cancelled() {
+        while self.pulse.paused_until <= steady() && !self.cancel.is_cancelled() {
             let limit = BATCH + self.owed.len();
-            let mut due = self.pulse.store.due(&name, wall_clock(), limit).await?;
+            let mut due = self.pulse.store.due(&name, steady(), limit).await?;
             due.retain(|item| !self.owed.contains(&item.id));
             if due.is_empty() {
                 break;
@@ -112,7 +113,7 @@ impl Worker {
         let reminders = self.pulse.sink.options.remind.map(|_| self.next_reminders);
         let heartbeat = self.next_heartbeat.map(|at| at.max(paused));
         let next = [next, reminders, heartbeat, self.storm.due()].into_iter().flatten().min();
-        let now = wall_clock();
+        let now = steady();
         let wait =
             next.map_or(POLL, |next| Duration::from_millis(next.since(now).max(0).unsigned_abs()));
         // A millisecond at least: a time just reached must not spin.
@@ -124,16 +125,16 @@ impl Worker {
         let (store, sink) = (self.pulse.store.clone(), self.pulse.sink.clone());
         let name = &sink.options.name;
         if is_reminder(&item.id) && !self.still_urgent(&item).await? {
-            store.withdraw(name, &item.id, wall_clock()).await?;
+            store.withdraw(name, &item.id, steady()).await?;
             return Ok(true);
         }
         if self.storm.holds(&item) {
-            store.fold(name, &item.id, wall_clock()).await?;
-            self.storm.held(&item, wall_clock());
+            store.fold(name, &item.id, steady()).await?;
+            self.storm.held(&item, steady());
             return Ok(true);
         }
         let answer = sink.send(&item.id, &item.body).await;
-        let now = wall_clock();
+        let now = steady();
         let observer = self.pulse.observer.clone();
         match answer {
             Ok(_) => {
@@ -141,8 +142,8 @@ impl Worker {
                 let noted = store.delivered(name, &item.id, now).await;
                 observer.attempt(name, Outcome::Accepted);
                 if !item.alert.is_nil() {
-                    let latency =
-                        Duration::from_millis(now.since(item.received).max(0).unsigned_abs());
+                    let latency = wall_clock().since(item.received).max(0).unsigned_abs();
+                    let latency = Duration::from_millis(latency);
                     observer.accepted(name, &item, latency, item.attempts == 0);
                 }
                 if let Err(error) = noted {
@@ -153,7 +154,7 @@ impl Worker {
                     }
                 }
                 // What was put off is due again, and comes before what follows in this batch.
-                let outage = self.pulse.well(now);
+                let outage = self.pulse.well();
                 if outage {
                     store.hurry(name, now).await?;
                 }
@@ -176,7 +177,7 @@ impl Worker {
                     // The first in line stays so, unless the sink lives and will not take it.
                     let yields = failure.outcome == Outcome::Refused && attempts >= YIELD;
                     let wait = match yields {
-                        true => sink.options.backoff.wait(attempts, failure.retry_after),
+                        true => sink.options.backoff.wait(&item.id, attempts, failure.retry_after),
                         false => Duration::ZERO,
                     };
                     store.failed(name, &item.id, after(now, wait), &failure.why).await?;
@@ -189,7 +190,7 @@ impl Worker {
     /// Notes what was accepted while the store could not.
     async fn note_owed(&mut self) {
         while let Some(id) = self.owed.first() {
-            let noted = self.pulse.store.delivered(self.pulse.name(), id, wall_clock()).await;
+            let noted = self.pulse.store.delivered(self.pulse.name(), id, steady()).await;
             if noted.is_err() {
                 return;
             }
@@ -217,7 +218,8 @@ impl Worker {
         self.next_reminders = after(now, look);
         for urgent in store.urgent(&options.name, now, every).await? {
             let count = urgent.count + 1;
-            let row = reminder_row(&urgent.change, count, options, &self.pulse.source, now);
+            let row =
+                reminder_row(&urgent.change, count, options, &self.pulse.source, wall_clock());
             store.remind(&row, count, now).await?;
         }
         Ok(())
@@ -232,17 +234,17 @@ impl Worker {
         }
         self.next_heartbeat = Some(after(now, every));
         let degraded = self.pulse.observer.degraded();
-        let (id, event) = heartbeat_event(&self.pulse.source, &degraded, now);
+        let (id, event) = heartbeat_event(&self.pulse.source, &degraded, wall_clock());
         let answer = sink.send(&id, &event.to_string()).await;
         let outcome = answer.as_ref().map_or_else(|failure| failure.outcome, |_| Outcome::Accepted);
         self.pulse.observer.attempt(&sink.options.name, outcome);
         match answer {
             Ok(_) => {
-                if self.pulse.well(wall_clock()) {
-                    self.pulse.store.hurry(&sink.options.name, wall_clock()).await?;
+                if self.pulse.well() {
+                    self.pulse.store.hurry(&sink.options.name, steady()).await?;
                 }
             }
-            Err(failure) => self.pulse.ill(&id, &failure, wall_clock()),
+            Err(failure) => self.pulse.ill(&id, &failure, steady()),
         }
         Ok(())
     }

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::alert::{EvidenceItem, EvidenceKind};
 use crate::event::{Body, ChannelId, Digest, Event, Level, Timestamp};
-use crate::telemetry::Faults;
+use crate::telemetry::{Clock, Faults};
 
 pub use identity::{Identity, IdentityError, IdentityKey};
 pub use recent::RecentStats;
@@ -328,5 +328,5 @@ const KINDS: [EvidenceKind; 6] = [
 
 /// The daemon's clock: for what is about the daemon itself (retention, delivery), never for what is judged.
 pub(crate) fn wall_clock() -> Timestamp {
-    Timestamp(jiff::Timestamp::now().as_millisecond())
+    Clock::house().shown()
 }

@@ -15,6 +15,8 @@ pub const WINDOW: usize = 200_000;
 const LIMIT: usize = 10 * WINDOW;
 /// Cursors that have arrived and are not saved yet; beyond it the older ones are forgotten.
 const MARKS: usize = 4_096;
+/// Events before its cursor that a platform may tell again after a restart of the daemon.
+const RETOLD: u64 = 4_096;
 /// Donations remembered to find their twins.
 const DONATIONS: usize = 20_000;
 /// How far apart two feeds may date one donation, in milliseconds (contracts, "Identity").
@@ -143,14 +145,20 @@ impl Dedupe {
     /// what a checkpoint must hold so that this feed's resume brings no repeats. It holds what was *admitted*: take
     /// it where the state that it is saved with has consumed exactly that.
     pub fn since_cursor(&self, feed: u16) -> Vec<u64> {
+        self.told_since(feed, 0)
+    }
+
+    /// What the feed brought since its saved cursor, and so many before it.
+    fn told_since(&self, feed: u16, before: u64) -> Vec<u64> {
         let Some(window) = self.feeds.get(&feed) else { return Vec::new() };
-        let skip = window.saved.unwrap_or(0).saturating_sub(window.gone);
+        let skip = window.saved.unwrap_or(0).saturating_sub(before).saturating_sub(window.gone);
         let skip = usize::try_from(skip).unwrap_or(usize::MAX).min(window.order.len());
         window.order.range(skip..).copied().collect()
     }
 
     /// What a checkpoint holds of a feed: the newest cursor that covers no event of `unfinished` (channel and id), and
-    /// [`Dedupe::since_cursor`] without those, so that a resume brings exactly them again.
+    /// [`Dedupe::since_cursor`] without those, so that a resume brings exactly them again; before it the last [`RETOLD`]
+    /// that the cursor covers, since a platform may go back a little further than it was asked.
     pub fn mark(
         &self,
         feed: u16,
@@ -158,12 +166,14 @@ impl Dedupe {
     ) -> (Option<Box<str>>, Vec<u64>) {
         let Some(window) = self.feeds.get(&feed) else { return (None, Vec::new()) };
         let open: HashSet<u64> = unfinished.iter().map(|(c, id)| named(c.as_str(), id)).collect();
-        let mut seen = self.since_cursor(feed);
-        let first = match seen.iter().position(|name| open.contains(name)) {
-            Some(place) => window.gone + (window.order.len() - seen.len() + place) as u64,
+        let since = self.since_cursor(feed);
+        let first = match since.iter().position(|name| open.contains(name)) {
+            Some(place) => window.gone + (window.order.len() - since.len() + place) as u64,
             None => u64::MAX,
         };
-        seen.retain(|name| !open.contains(name));
+        let mut seen = self.told_since(feed, RETOLD);
+        seen.truncate(seen.len() - since.len());
+        seen.extend(since.into_iter().filter(|name| !open.contains(name)));
         let newest = window.marks.iter().rev().find(|mark| mark.most <= first);
         (newest.map(|mark| mark.value.clone()).or_else(|| window.cursor.clone()), seen)
     }
@@ -387,9 +397,27 @@ mod tests {
         assert_eq!(cursor(&open("3"), &dedupe), (Some("b".into()), 3));
         assert_eq!(cursor(&open("1"), &dedupe), (Some("a".into()), 3));
         dedupe.saved(0, "a");
-        assert_eq!(cursor(&open("1"), &dedupe), (Some("a".into()), 2));
-        assert_eq!(cursor(&open("2"), &dedupe), (Some("a".into()), 2));
-        assert_eq!(cursor(&open("0"), &dedupe), (Some("b".into()), 3), "0 lies before the cursor");
+        assert_eq!(cursor(&open("1"), &dedupe), (Some("a".into()), 3));
+        assert_eq!(cursor(&open("2"), &dedupe), (Some("a".into()), 3));
+        assert_eq!(cursor(&open("0"), &dedupe), (Some("b".into()), 4), "0 lies before the cursor");
+    }
+
+    #[test]
+    fn a_platform_that_goes_back_further_than_it_was_asked_brings_nothing_twice_after_a_restart() {
+        let mut dedupe = Dedupe::new();
+        for id in 0..6_000 {
+            dedupe.admit(0, &chat(id));
+            dedupe.cursor(0, &id.to_string());
+            dedupe.saved(0, &id.to_string());
+        }
+        dedupe.admit(0, &chat(6_000));
+        let (cursor, seen) = dedupe.mark(0, &[]);
+        assert_eq!((cursor.as_deref(), seen.len()), (Some("5999"), 4_097));
+        let mut again = Dedupe::new();
+        again.restore(0, seen, cursor);
+        again.reconnected(0);
+        assert!((6_000 - 4_096..=6_000).all(|id| !again.admit(0, &chat(id))));
+        assert!(again.admit(0, &chat(6_001)));
     }
 
     #[test]

@@ -1,9 +1,13 @@
 //! The micro-batcher: one fair, bounded queue for messages and one for looks, in front of a few threads that each hold
 //! their own sessions. A batch is taken when it is worth it (by cost) or its oldest entry has waited long enough;
-//! entries that nobody waits for any more are skipped, and a text that was just scored is not scored again. A thread
-//! that prefers looks and one that prefers messages keep either kind from waiting behind the other; a thread that is
-//! alone takes whatever has waited longer. What the queues shed is told by the same threads.
+//! entries that nobody waits for any more are skipped, and a text that was just scored is not scored again. Where there
+//! are cores to spare, pictures are decoded by threads of their own, a few looks ahead; an inference thread that finds no
+//! decoded look decodes one itself. A thread that prefers looks and one that prefers messages keep either kind from
+//! waiting behind the other; a thread that is alone takes whatever has waited longer. What the queues shed is told by the
+//! same threads.
 
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -15,13 +19,16 @@ use parking_lot::{Condvar, Mutex};
 use super::cache::{Reading, ScoreCache};
 use super::manifest::{Manifest, ModelError};
 use super::queue::{FairQueue, Pushed, Standing, TURN, Ticket};
-use super::scorer::{Looked, Message, MessageScores, Scorer};
+use super::scorer::{Looked, Message, MessageScores, Prepared, Preparer, Scorer};
 use crate::event::{ChannelId, Unscored};
 
 /// Most messages in a batch: the largest batch size of the graphs.
 const MOST: usize = 64;
 /// Batches of messages that a thread which is alone takes at most while a look waits.
 const PASSED_OVER: u32 = 8;
+/// Inference threads that one decoding thread keeps busy: decoding takes about a tenth of what the shipped picture model
+/// takes (`vigie bench models`); four leaves room for larger pictures and smaller models.
+const FED: usize = 4;
 /// What a message costs beside its bytes: its row of the batch.
 const ROW: usize = 32;
 
@@ -30,6 +37,8 @@ const ROW: usize = 32;
 pub struct InferenceOptions {
     /// Threads, each with its own sessions; at least 1.
     pub threads: usize,
+    /// Threads that decode pictures ahead; none: as many as cores are left, one for four inference threads at most.
+    pub decoders: Option<usize>,
     /// Messages that may wait.
     pub messages: usize,
     /// Looks that may wait.
@@ -50,6 +59,7 @@ impl Default for InferenceOptions {
     fn default() -> Self {
         Self {
             threads: 2,
+            decoders: None,
             messages: 4096,
             looks: 64,
             max_wait: Duration::from_millis(2),
@@ -111,11 +121,28 @@ struct Job<W, T> {
 }
 
 type MessageJob = Job<Message, MessageScores>;
-type Look = Job<LookJob, Looked>;
+
+struct Look {
+    work: LookJob,
+    reply: Box<dyn Scored<Looked>>,
+    since: Instant,
+}
+
+/// A look whose pictures are decoded.
+struct Decoded {
+    look: Prepared,
+    pictures: usize,
+    reply: Box<dyn Scored<Looked>>,
+    since: Instant,
+}
 
 struct Queues {
     messages: FairQueue<MessageJob>,
     looks: FairQueue<Look>,
+    /// Looks in the hands of decoding threads.
+    decoding: usize,
+    /// Decoded looks, in the order in which they were done; one more than there are inference threads at most.
+    decoded: VecDeque<Decoded>,
     /// What had to make room and does not know it yet.
     shed: Shed,
     stopped: bool,
@@ -140,7 +167,10 @@ impl Shed {
 
 struct Shared {
     queues: Mutex<Queues>,
+    /// Work for an inference thread.
     ready: Condvar,
+    /// A look for a decoding thread, or room for it.
+    encoded: Condvar,
     cache: ScoreCache,
     options: InferenceOptions,
     watcher: Arc<dyn Watcher>,
@@ -165,22 +195,42 @@ enum First {
 
 impl Queues {
     fn look_is_older(&self) -> bool {
-        match (self.looks.oldest(), self.messages.oldest()) {
+        let look = self.decoded.front().map(|look| look.since).or_else(|| self.looks.oldest());
+        match (look, self.messages.oldest()) {
             (Some(look), Some(message)) => look <= message,
             (look, _) => look.is_some(),
         }
     }
 
-    fn take_look(&mut self) -> Option<Look> {
+    fn take_encoded(&mut self) -> Option<Look> {
         let mut one = Vec::with_capacity(1);
         self.looks.fill(1, TURN as usize, &mut one);
         one.pop()
+    }
+
+    /// A decoded one, else one that is still to be decoded.
+    fn take_look(&mut self, encoded: &Condvar) -> Option<Batch> {
+        if let Some(look) = self.decoded.pop_front() {
+            encoded.notify_one();
+            return Some(Batch::Look(look));
+        }
+        self.take_encoded().map(Batch::Encoded)
+    }
+
+    fn has_look(&self) -> bool {
+        self.decoded.len() + self.looks.len() > 0
+    }
+
+    fn is_empty(&self) -> bool {
+        let looks = self.looks.len() + self.decoding + self.decoded.len();
+        self.messages.len() == 0 && looks == 0
     }
 }
 
 enum Batch {
     Messages(Vec<MessageJob>),
-    Look(Look),
+    Look(Decoded),
+    Encoded(Look),
     Shed(Shed),
 }
 
@@ -197,12 +247,15 @@ impl Inference {
         let queues = Queues {
             messages: FairQueue::new(options.messages, options.shed_after, false),
             looks: FairQueue::new(options.looks, None, true),
+            decoding: 0,
+            decoded: VecDeque::with_capacity(count + 1),
             shed: Shed::default(),
             stopped: false,
         };
         let shared = Arc::new(Shared {
             queues: Mutex::new(queues),
             ready: Condvar::new(),
+            encoded: Condvar::new(),
             cache: ScoreCache::new(options.cache),
             options,
             watcher,
@@ -215,11 +268,17 @@ impl Inference {
                 (_, 1) => First::Looks,
                 _ => First::Messages,
             };
-            let thread = std::thread::Builder::new()
-                .name(format!("inference-{place}"))
-                .spawn(move || work(&shared, scorer, first))
-                .map_err(|e| ModelError::Run { model: "all".into(), what: e.to_string() })?;
-            threads.push(thread);
+            threads
+                .push(spawn(format!("inference-{place}"), move || work(&shared, scorer, first))?);
+        }
+        let decoders = options.decoders.unwrap_or_else(|| {
+            let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+            count.div_ceil(FED).min(cores.saturating_sub(count))
+        });
+        for place in 0..decoders {
+            let (shared, preparer) = (shared.clone(), Preparer::new(manifest));
+            let run = move || decode(&shared, preparer, count + 1);
+            threads.push(spawn(format!("decode-{place}"), run)?);
         }
         let kept =
             Ticket { channel: ChannelId::new("-"), author: 0, alike: 0, standing: Standing::Kept };
@@ -297,17 +356,19 @@ impl Inference {
         job: LookJob,
         reply: Box<dyn Scored<Looked>>,
     ) -> Result<(), Rejected<(LookJob, Box<dyn Scored<Looked>>)>> {
-        let job = Job { work: job, reply, key: 0 };
+        let now = Instant::now();
+        let job = Look { work: job, reply, since: now };
         let mut queues = self.shared.queues.lock();
         if queues.stopped {
             return Err(Rejected((job.work, job.reply)));
         }
-        match queues.looks.push(ticket, TURN, job, Instant::now()) {
+        match queues.looks.push(ticket, TURN, job, now) {
             Pushed::In => {}
             Pushed::Shed(job) => queues.shed.looks.push(job),
             Pushed::Full(job) => return Err(Rejected((job.work, job.reply))),
         }
         drop(queues);
+        self.shared.encoded.notify_one();
         self.shared.ready.notify_all();
         Ok(())
     }
@@ -315,7 +376,59 @@ impl Inference {
     /// Messages and looks that wait now.
     pub fn depth(&self) -> (usize, usize) {
         let queues = self.shared.queues.lock();
-        (queues.messages.len(), queues.looks.len())
+        (queues.messages.len(), queues.looks.len() + queues.decoding + queues.decoded.len())
+    }
+}
+
+/// Who scores what the gate lets in: [`Inference`], but in simulations.
+pub trait Scoring: Send + Sync {
+    /// [`Inference::read`].
+    fn read(&self, message: &Message) -> Reading;
+    /// [`Inference::offer_message`].
+    fn offer_message(
+        &self,
+        ticket: &Ticket,
+        message: Message,
+        key: u64,
+        reply: Box<dyn Scored<MessageScores>>,
+    ) -> Result<(), Rejected<(Message, Box<dyn Scored<MessageScores>>)>>;
+    /// [`Inference::offer_look`].
+    fn offer_look(
+        &self,
+        ticket: &Ticket,
+        job: LookJob,
+        reply: Box<dyn Scored<Looked>>,
+    ) -> Result<(), Rejected<(LookJob, Box<dyn Scored<Looked>>)>>;
+    /// [`Inference::depth`].
+    fn depth(&self) -> (usize, usize);
+}
+
+impl Scoring for Inference {
+    fn read(&self, message: &Message) -> Reading {
+        self.read(message)
+    }
+
+    fn offer_message(
+        &self,
+        ticket: &Ticket,
+        message: Message,
+        key: u64,
+        reply: Box<dyn Scored<MessageScores>>,
+    ) -> Result<(), Rejected<(Message, Box<dyn Scored<MessageScores>>)>> {
+        self.offer_message(ticket, message, key, reply)
+    }
+
+    fn offer_look(
+        &self,
+        ticket: &Ticket,
+        job: LookJob,
+        reply: Box<dyn Scored<Looked>>,
+    ) -> Result<(), Rejected<(LookJob, Box<dyn Scored<Looked>>)>> {
+        self.offer_look(ticket, job, reply)
+    }
+
+    fn depth(&self) -> (usize, usize) {
+        self.depth()
     }
 }
 
@@ -323,9 +436,58 @@ impl Drop for Inference {
     fn drop(&mut self) {
         self.shared.queues.lock().stopped = true;
         self.shared.ready.notify_all();
+        self.shared.encoded.notify_all();
         for thread in self.threads.drain(..) {
             // A thread that panicked has said so already; there is nothing more to save.
             let _ = thread.join();
+        }
+    }
+}
+
+fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, ModelError> {
+    let spawned = std::thread::Builder::new().name(name).spawn(run);
+    spawned.map_err(|e| ModelError::Run { model: "all".into(), what: e.to_string() })
+}
+
+/// Decodes looks, `ahead` of inference at most.
+fn decode(shared: &Shared, mut preparer: Preparer, ahead: usize) {
+    let mut queues = shared.queues.lock();
+    loop {
+        let room = queues.decoded.len() + queues.decoding < ahead;
+        let Some(look) = room.then(|| queues.take_encoded()).flatten() else {
+            if queues.stopped && queues.looks.len() == 0 {
+                return;
+            }
+            shared.encoded.wait(&mut queues);
+            continue;
+        };
+        queues.decoding += 1;
+        drop(queues);
+        let done = prepare(shared, &mut preparer, look);
+        queues = shared.queues.lock();
+        queues.decoding -= 1;
+        // Told before any thread can answer the look.
+        let problems = done.iter().flat_map(|done| done.look.problems());
+        problems.for_each(|problem| shared.watcher.bad_picture(problem));
+        queues.decoded.extend(done);
+        shared.ready.notify_all();
+    }
+}
+
+/// `None` where nobody waits for it, or where the decoder panicked over a picture: that costs its look, not the thread.
+fn prepare(shared: &Shared, preparer: &mut Preparer, look: Look) -> Option<Decoded> {
+    let Look { work, reply, since } = look;
+    if !reply.wanted() {
+        return None;
+    }
+    let pictures = work.pictures.len();
+    match catch_unwind(AssertUnwindSafe(|| preparer.prepare(&work.pictures))) {
+        Ok(look) => Some(Decoded { look, pictures, reply, since }),
+        Err(_) => {
+            let what = "a picture made the decoder panic".into();
+            shared.watcher.failed(&ModelError::Run { model: "pictures".into(), what });
+            reply.done(Err(Unscored::NoModel));
+            None
         }
     }
 }
@@ -337,6 +499,12 @@ fn work(shared: &Shared, mut scorer: Scorer, first: First) {
         match batch {
             Batch::Messages(jobs) => messages(shared, &mut scorer, jobs),
             Batch::Look(job) => look(shared, &mut scorer, job),
+            Batch::Encoded(job) => {
+                let Some(job) = prepare(shared, scorer.preparer(), job) else { continue };
+                let problems = job.look.problems();
+                problems.iter().for_each(|problem| shared.watcher.bad_picture(problem));
+                look(shared, &mut scorer, job);
+            }
             Batch::Shed(shed) => shed.tell(),
         }
     }
@@ -382,23 +550,17 @@ fn messages(shared: &Shared, scorer: &mut Scorer, mut jobs: Vec<MessageJob>) {
     }
 }
 
-fn look(shared: &Shared, scorer: &mut Scorer, job: Look) {
+fn look(shared: &Shared, scorer: &mut Scorer, job: Decoded) {
     if !job.reply.wanted() {
         return;
     }
     let began = Instant::now();
-    let result = scorer.look(&job.work.pictures);
-    shared.watcher.batch("look", job.work.pictures.len(), began.elapsed());
-    match result {
-        Ok(looked) => {
-            looked.problems.iter().for_each(|p| shared.watcher.bad_picture(p));
-            job.reply.done(Ok(looked));
-        }
-        Err(error) => {
-            shared.watcher.failed(&error);
-            job.reply.done(Err(Unscored::NoModel));
-        }
+    let result = scorer.prepared(job.look);
+    shared.watcher.batch("look", job.pictures, began.elapsed());
+    if let Err(error) = &result {
+        shared.watcher.failed(error);
     }
+    job.reply.done(result.map_err(|_| Unscored::NoModel));
 }
 
 fn take(message: &mut Message) -> Message {
@@ -422,16 +584,16 @@ fn next(shared: &Shared, first: First, passed_over: &mut u32) -> Option<Batch> {
                 First::Looks => true,
                 First::Oldest => queues.look_is_older() || *passed_over >= PASSED_OVER,
             };
-        if look_first && let Some(look) = queues.take_look() {
+        if look_first && let Some(batch) = queues.take_look(&shared.encoded) {
             *passed_over = 0;
-            return Some(Batch::Look(look));
+            return Some(batch);
         }
         match worth {
             Some(Duration::ZERO) => {
                 let most = shared.options.batch;
                 let mut batch = Vec::with_capacity(most);
                 queues.messages.fill(most, shared.options.cost, &mut batch);
-                *passed_over = if queues.looks.len() > 0 { *passed_over + 1 } else { 0 };
+                *passed_over = if queues.has_look() { *passed_over + 1 } else { 0 };
                 if queues.messages.len() > 0 {
                     // Somebody must time what is left.
                     shared.ready.notify_one();
@@ -444,10 +606,10 @@ fn next(shared: &Shared, first: First, passed_over: &mut u32) -> Option<Batch> {
             }
             None => {}
         }
-        if let Some(look) = queues.take_look() {
-            return Some(Batch::Look(look));
+        if let Some(batch) = queues.take_look(&shared.encoded) {
+            return Some(batch);
         }
-        if queues.stopped {
+        if queues.stopped && queues.is_empty() {
             return None;
         }
         shared.ready.wait(&mut queues);

@@ -65,6 +65,8 @@ pub struct ModelSpec {
     pub outputs: Vec<TensorSpec>,
     #[serde(default)]
     pub look: Option<LookSpec>,
+    #[serde(default)]
+    pub second: Option<SecondSpec>,
     /// By label: points of a non-decreasing piecewise-linear map from the graph's score to a probability.
     #[serde(default)]
     pub calibration: BTreeMap<String, Vec<[f32; 2]>>,
@@ -148,10 +150,31 @@ pub struct LookSpec {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Views {
-    /// Pictures whose moving part is seen: consecutive ones from the middle of the look.
+    /// Pictures whose moving part is seen: all, or so many spread evenly over the look.
     pub moving: usize,
     /// Pictures that are seen whole, 1 or 2: the last; the first and the last.
     pub whole: usize,
+}
+
+/// The second stage of a text model: it reads what the first does not drop, and all that is paid.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecondSpec {
+    pub file: PathBuf,
+    pub sha256: String,
+    /// [`super::pieces::Pieces`], a piece a line.
+    pub vocabulary: PathBuf,
+    pub vocabulary_sha256: String,
+    /// A message is padded to the shortest that holds its pieces.
+    pub lengths: Vec<usize>,
+    /// By label: what the first stage's graph gives for every label below this is dropped.
+    pub drop: BTreeMap<String, f32>,
+    /// Pieces, the first stage's vector, and the context.
+    pub inputs: Vec<TensorSpec>,
+    pub outputs: Vec<TensorSpec>,
+    /// As a model's.
+    #[serde(default)]
+    pub calibration: BTreeMap<String, Vec<[f32; 2]>>,
 }
 
 impl Manifest {
@@ -191,6 +214,12 @@ impl Manifest {
         Ok(manifest)
     }
 
+    /// The same, with the models of one kind alone.
+    pub fn only(&self, kind: ModelKind) -> Self {
+        let models = self.of_kind(kind).cloned().collect();
+        Self { schema: self.schema, models, dir: self.dir.clone() }
+    }
+
     pub fn of_kind(&self, kind: ModelKind) -> impl Iterator<Item = &ModelSpec> {
         self.models.iter().filter(move |model| model.kind == kind)
     }
@@ -226,7 +255,8 @@ impl ModelSpec {
                 ));
             }
         }
-        for (label, points) in &self.calibration {
+        let second = self.second.iter().flat_map(|second| &second.calibration);
+        for (label, points) in self.calibration.iter().chain(second) {
             let rising = points.windows(2).all(|w| w[0][0] < w[1][0] && w[0][1] <= w[1][1]);
             let inside = points.iter().flatten().all(|x| (0.0..=1.0).contains(x));
             if points.len() < 2 || !rising || !inside {

@@ -9,11 +9,13 @@ pub mod graph;
 pub mod image;
 mod manifest;
 pub mod moving;
+pub mod pieces;
 mod queue;
+mod reader;
 mod scorer;
 pub mod text;
 
-pub use batcher::{Inference, InferenceOptions, LookJob, Rejected, Scored, Watcher};
+pub use batcher::{Inference, InferenceOptions, LookJob, Rejected, Scored, Scoring, Watcher};
 pub use cache::Reading;
 pub use door::{Door, OpenLookFrame, Ready};
 pub use escalation::Escalation;

@@ -4,15 +4,15 @@
 use std::path::Path;
 
 use bytes::Bytes;
-use ndarray::{Array2, Array3, Array4, ArrayView2, Axis, s};
+use ndarray::{Array2, Array3, Array4, Axis, s};
 
-use super::graph::{BATCH_SIZES, Graph, Input, filled};
+use super::graph::{Graph, Input, filled};
 use super::image::{Eye, ImageError, Picture};
 use super::manifest::{
     Dim, Fit, Manifest, ModelError, ModelKind, ModelSpec, Preprocess, Views, shown,
 };
-use super::text;
-use crate::event::{ChatLabel, FrameLabel, Manner, Score, Scores, Setting};
+use super::reader::Reader;
+use crate::event::{FrameLabel, Manner, Score, Scores, Setting};
 
 /// A message to score.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,6 +56,13 @@ struct Laid {
     pixels: Array4<f32>,
     /// The row of the look head that each row is; rows beyond these only fill up.
     slots: Vec<usize>,
+}
+
+impl Prepared {
+    /// Why pictures cannot be used.
+    pub fn problems(&self) -> &[ImageError] {
+        &self.looked.problems
+    }
 }
 
 /// Makes looks ready.
@@ -137,15 +144,14 @@ impl Shape {
     fn lay_out(&self, pictures: &[Picture], eye: &mut Eye) -> Laid {
         let Some(views) = self.views else { return self.whole(pictures, eye) };
         let count = pictures.len().min(views.moving);
-        let first = (pictures.len() - count) / 2;
-        let closely = &pictures[first..first + count];
+        let nth = |k: usize| if count < 2 { 0 } else { k * (pictures.len() - 1) / (count - 1) };
         let ends = [&pictures[0], &pictures[pictures.len() - 1]];
         let ends = &ends[2 - pictures.len().min(views.whole)..];
         let part = eye.moving(pictures);
         let mut pixels = self.rows(count + ends.len());
         let (mut near, mut far) = pixels.view_mut().split_at(Axis(0), count);
-        for (picture, target) in closely.iter().zip(near.outer_iter_mut()) {
-            eye.planes_of(part, picture, self.mean, self.std, target);
+        for (k, target) in near.outer_iter_mut().enumerate() {
+            eye.planes_of(part, &pictures[nth(k)], self.mean, self.std, target);
         }
         for (picture, target) in ends.iter().zip(far.outer_iter_mut()) {
             eye.planes(picture, self.fit, self.mean, self.std, target);
@@ -175,16 +181,6 @@ fn repeat_first(pixels: &mut Array4<f32>, count: usize) {
     rest.outer_iter_mut().for_each(|mut row| row.assign(&known.index_axis(Axis(0), 0)));
 }
 
-/// Text models with their graphs.
-struct TextModel {
-    spec: ModelSpec,
-    graph: Graph,
-    buckets: u32,
-    lengths: Vec<usize>,
-    columns: Vec<String>,
-    labels: Vec<ChatLabel>,
-}
-
 /// Picture models with their graphs.
 struct ImageModel {
     spec: ModelSpec,
@@ -196,23 +192,21 @@ struct ImageModel {
 
 /// See the module.
 pub struct Scorer {
-    texts: Vec<TextModel>,
+    texts: Vec<Reader>,
     images: Vec<ImageModel>,
     preparer: Preparer,
-    ids: Vec<i32>,
 }
 
 impl Scorer {
     /// Opens every text and picture model of the manifest; the runtime must be loaded.
     pub fn open(manifest: &Manifest) -> Result<Self, ModelError> {
         let dir = &manifest.dir;
-        let texts = manifest.of_kind(ModelKind::Text).map(|spec| TextModel::open(spec, dir));
+        let texts = manifest.of_kind(ModelKind::Text).map(|spec| Reader::open(spec, dir));
         let images = manifest.of_kind(ModelKind::Image).map(|spec| ImageModel::open(spec, dir));
         Ok(Self {
             texts: texts.collect::<Result<_, _>>()?,
             images: images.collect::<Result<_, _>>()?,
             preparer: Preparer::new(manifest),
-            ids: Vec::new(),
         })
     }
 
@@ -220,7 +214,7 @@ impl Scorer {
     pub fn messages(&mut self, messages: &[Message]) -> Result<Vec<MessageScores>, ModelError> {
         let mut out = vec![MessageScores::default(); messages.len()];
         for model in &mut self.texts {
-            model.score(messages, &mut self.ids, &mut out)?;
+            model.score(messages, &mut out)?;
         }
         Ok(out)
     }
@@ -229,6 +223,10 @@ impl Scorer {
     pub fn look(&mut self, pictures: &[Bytes]) -> Result<Looked, ModelError> {
         let prepared = self.preparer.prepare(pictures);
         self.prepared(prepared)
+    }
+
+    pub fn preparer(&mut self) -> &mut Preparer {
+        &mut self.preparer
     }
 
     /// Judges a look that a [`Preparer`] of the same manifest made ready.
@@ -253,138 +251,6 @@ impl Scorer {
             .map(|out| out.index_axis(Axis(0), 0).iter().copied().collect())
             .unwrap_or_default())
     }
-}
-
-impl TextModel {
-    fn open(spec: &ModelSpec, dir: &Path) -> Result<Self, ModelError> {
-        let Some(Preprocess::HashedNgrams { buckets, lengths }) = &spec.preprocess else {
-            return Err(spec.error(
-                "a text model needs preprocess of type hashed_ngrams".into(),
-                "correct the entry",
-            ));
-        };
-        let ([_, context], [output]) = (spec.inputs.as_slice(), spec.outputs.as_slice()) else {
-            return Err(spec.error(
-                "it needs the inputs ids and context, and one output".into(),
-                "correct the entry",
-            ));
-        };
-        let rising =
-            lengths.windows(2).all(|w| w[0] < w[1]) && lengths.first().is_some_and(|n| *n > 0);
-        if !rising || *buckets < 2 {
-            return Err(spec.error(
-                "lengths must rise from above 0, buckets be at least 2".into(),
-                "correct the entry",
-            ));
-        }
-        let known = |column: &String| {
-            column == "paid" || Setting::ALL.iter().any(|setting| setting.name() == column)
-        };
-        if let Some(column) = context.columns.iter().find(|column| !known(column)) {
-            let what = format!("context column `{column}` is not known");
-            return Err(spec.error(what, "paid, real, game, sport, fiction, unknown are"));
-        }
-        if output.labels.is_empty() {
-            let what = format!("output `{}` has no labels", output.name);
-            return Err(spec.error(what, "name every column"));
-        }
-        Ok(Self {
-            graph: Graph::open(spec, dir, &spec.file, &spec.sha256, &spec.inputs, &spec.outputs)?,
-            buckets: *buckets,
-            lengths: lengths.clone(),
-            columns: context.columns.clone(),
-            labels: output.labels.iter().filter_map(|label| ChatLabel::from_name(label)).collect(),
-            spec: spec.clone(),
-        })
-    }
-
-    /// Rows of each message: its setting as it is; unpaid too if paid (paid never lowers); both again for `unknown`
-    /// under a setting that excuses. Rows of equal padded length share batches.
-    fn score(
-        &mut self,
-        messages: &[Message],
-        ids: &mut Vec<i32>,
-        out: &mut [MessageScores],
-    ) -> Result<(), ModelError> {
-        let longest = self.lengths[self.lengths.len() - 1];
-        let mut features: Vec<Vec<i32>> = Vec::with_capacity(messages.len());
-        let mut rows: Vec<Row> = Vec::with_capacity(messages.len() * 2);
-        for (place, message) in messages.iter().enumerate() {
-            let mut own = Vec::new();
-            let manner = text::features(&message.text, self.buckets, longest, &mut own);
-            out[place].manner = Some(manner);
-            let length =
-                self.lengths.iter().position(|l| *l >= own.len()).unwrap_or(self.lengths.len() - 1);
-            features.push(own);
-            let settings =
-                [Some(message.setting), message.setting.excuses().then_some(Setting::Unknown)];
-            for (plain, setting) in settings.into_iter().enumerate() {
-                let Some(setting) = setting else { continue };
-                for paid in [false, true].into_iter().take(1 + usize::from(message.paid)) {
-                    rows.push(Row { place, length, setting, paid, plain: plain == 1 });
-                }
-            }
-        }
-        for length in 0..self.lengths.len() {
-            let same: Vec<&Row> = rows.iter().filter(|row| row.length == length).collect();
-            for chunk in same.chunks(BATCH_SIZES[5]) {
-                self.batch(chunk, self.lengths[length], &features, ids, out)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn batch(
-        &mut self,
-        rows: &[&Row],
-        length: usize,
-        features: &[Vec<i32>],
-        ids: &mut Vec<i32>,
-        out: &mut [MessageScores],
-    ) -> Result<(), ModelError> {
-        let size = filled(rows.len());
-        ids.clear();
-        let mut context = Vec::with_capacity(size * self.columns.len());
-        for row in (0..size).map(|i| rows[i.min(rows.len() - 1)]) {
-            let own = &features[row.place];
-            ids.extend_from_slice(&own[..own.len().min(length)]);
-            ids.resize(ids.len() + length - own.len().min(length), 0);
-            context.extend(self.columns.iter().map(|column| {
-                let on = match column.as_str() {
-                    "paid" => row.paid,
-                    setting => setting == row.setting.name(),
-                };
-                f32::from(u8::from(on))
-            }));
-        }
-        let shaped = |what: ndarray::ShapeError| self.spec.error(what.to_string(), "report this");
-        let ids = ArrayView2::from_shape((size, length), ids.as_slice()).map_err(shaped)?;
-        let context =
-            Array2::from_shape_vec((size, self.columns.len()), context).map_err(shaped)?;
-        let inputs = [Input::I32(ids.into_dyn()), Input::F32(context.view().into_dyn())];
-        let result = self.graph.run(inputs)?;
-        for (row, scores) in rows.iter().zip(result[0].outer_iter()) {
-            let mut told = Scores::default();
-            for (label, raw) in self.labels.iter().zip(scores) {
-                set(&mut told, &self.spec, *label as usize, label.name(), *raw);
-            }
-            let slot = &mut out[row.place];
-            if row.plain {
-                slot.plain = Some(slot.plain.unwrap_or_default().max(told));
-            } else {
-                slot.own = slot.own.max(told);
-            }
-        }
-        Ok(())
-    }
-}
-
-struct Row {
-    place: usize,
-    length: usize,
-    setting: Setting,
-    paid: bool,
-    plain: bool,
 }
 
 fn set(scores: &mut Scores, spec: &ModelSpec, index: usize, label: &str, raw: f32) {

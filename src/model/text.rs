@@ -16,7 +16,7 @@ use unicode_normalization::char::is_combining_mark;
 /// Characters kept at either end of an overlong text.
 const END: usize = 2048;
 /// Characters of a word that are looked at.
-const WORD_MAX: usize = 40;
+pub(super) const WORD_MAX: usize = 40;
 /// Emergency numbers and help lines of France, Europe, Britain and North America.
 const KEEP_NUMBERS: [&str; 10] =
     ["911", "112", "999", "15", "17", "18", "3114", "988", "119", "116"];
@@ -39,6 +39,13 @@ pub fn normalise(text: &str) -> String {
 /// `out` is cleared first and stays empty where nothing is left of the text. `buckets` must be at least 6. Returns how the
 /// text is put, since it has been read anyway.
 pub fn features(text: &str, buckets: u32, max: usize, out: &mut Vec<i32>) -> Manner {
+    let normalised = normalise(text);
+    features_of(&normalised, buckets, max, out);
+    manner_of(&normalised, text)
+}
+
+/// [`features`] of a text whose normalised form is known.
+pub fn features_of(text: &str, buckets: u32, max: usize, out: &mut Vec<i32>) {
     out.clear();
     let buckets = buckets.max(6);
     let (words, grams) = (buckets / 3, buckets - buckets / 3);
@@ -46,11 +53,8 @@ pub fn features(text: &str, buckets: u32, max: usize, out: &mut Vec<i32>) -> Man
         |token: &str| (1 + mix(fnv(fnv(FNV_OFFSET, b"w"), token.as_bytes())) % (words - 1)) as i32;
     let gram = |hash: u32| (words + mix(hash) % grams) as i32;
     let raw = max.saturating_mul(8);
-    let laughs = laughs(text);
-    let text = normalise(text);
-    let manner = Manner { alike: alike_key(&text), laughs };
     if text.is_empty() {
-        return manner;
+        return;
     }
 
     let mut previous = "^";
@@ -105,7 +109,6 @@ pub fn features(text: &str, buckets: u32, max: usize, out: &mut Vec<i32>) -> Man
         last = id;
     }
     out.truncate(kept);
-    manner
 }
 
 /// How a text is put: alike to others, laughing. [`features`] gives the same without reading the text again.
@@ -309,7 +312,7 @@ fn is_emoji(c: char) -> bool {
     matches!(c as u32, 0x1F000..=0x1FAFF | 0x2600..=0x27BF | 0x2190..=0x23FF | 0x2B00..=0x2BFF)
 }
 
-fn is_alpha(c: char) -> bool {
+pub(super) fn is_alpha(c: char) -> bool {
     c.is_ascii_lowercase() || (!c.is_ascii() && c.is_alphanumeric() && !is_emoji(c))
 }
 

@@ -8,7 +8,8 @@ use uuid::Uuid;
 use super::{Checkpoint, Result, Store, Write, corrupt};
 use crate::alert::{Change, OutboxRow, State};
 use crate::event::{ChannelId, Decision, Level, Timestamp};
-use crate::evidence::{EvidenceRow, wall_clock};
+use crate::evidence::EvidenceRow;
+use crate::telemetry::Clock;
 
 /// One revision with what must be durable together with it.
 #[derive(Clone, Debug)]
@@ -76,87 +77,96 @@ impl Store {
         decision: Option<(&Decision, Option<u32>)>,
         checkpoint: Option<&Checkpoint>,
     ) -> Result<()> {
-        if changes.is_empty() && checkpoint.is_none() {
-            return Ok(());
-        }
-        let now = wall_clock();
-        let mut write = self.write().await?;
-        let step = |step| if changes.is_empty() { Ok(()) } else { self.step(step) };
-        step("commit.begun")?;
-        let mut seq = write.next_outbox_seq().await?;
-        for commit in changes {
-            if !write.put_revision(&commit.change, now).await? {
-                continue;
+        self.call("commit", async {
+            if changes.is_empty() && checkpoint.is_none() {
+                return Ok(());
             }
-            if let Some((decision, uid)) = decision {
-                write.append_decision(decision, uid).await?;
+            let now = Clock::house().steady();
+            let mut write = self.write().await?;
+            let step = |step| if changes.is_empty() { Ok(()) } else { self.step(step) };
+            step("commit.begun")?;
+            let mut seq = write.next_outbox_seq().await?;
+            for commit in changes {
+                if !write.put_revision(&commit.change, now).await? {
+                    continue;
+                }
+                if let Some((decision, uid)) = decision {
+                    write.append_decision(decision, uid).await?;
+                }
+                for row in &commit.outbox {
+                    write.put_outbox(row, seq, now).await?;
+                    write.begin_reminders(&row.sink, row.alert, now).await?;
+                    seq += 1;
+                }
+                for row in &commit.evidence {
+                    write.put_evidence(row, now).await?;
+                }
             }
-            for row in &commit.outbox {
-                write.put_outbox(row, seq, now).await?;
-                write.begin_reminders(&row.sink, row.alert, now).await?;
-                seq += 1;
+            step("commit.rows")?;
+            if let Some(checkpoint) = checkpoint {
+                write.put_checkpoint(checkpoint).await?;
+                self.step("checkpoint.rows")?;
             }
-            for row in &commit.evidence {
-                write.put_evidence(row, now).await?;
-            }
-        }
-        step("commit.rows")?;
-        if let Some(checkpoint) = checkpoint {
-            write.put_checkpoint(checkpoint).await?;
-            self.step("checkpoint.rows")?;
-        }
-        step("commit.before")?;
-        write.commit().await?;
-        // From here on it is durable, whatever comes.
-        step("commit.after")
+            step("commit.before")?;
+            write.commit().await?;
+            // From here on it is durable, whatever comes.
+            step("commit.after")
+        })
+        .await
     }
 
     /// One page of alerts, newest first.
     pub async fn alerts(&self, filter: &AlertFilter) -> Result<AlertPage> {
-        let limit = match filter.limit {
-            0 => 50,
-            limit => limit.min(500),
-        };
-        let (opened, id) = match &filter.after {
-            Some(after) => read_cursor(after).ok_or_else(|| corrupt("an unknown page cursor"))?,
-            None => (i64::MAX, String::new()),
-        };
-        let rows = sqlx::query(
-            "SELECT body, received, opened, id FROM alerts \
-             WHERE ($1 = '' OR level = $1) AND rank >= $2 AND ($3 = '' OR state = $3) AND ($4 = '' OR channel = $4) \
-             AND (opened < $5 OR (opened = $5 AND id < $6)) ORDER BY opened DESC, id DESC LIMIT $7",
-        )
-        .bind(filter.level.map_or("", Level::name).to_owned())
-        .bind(filter.level_at_least.map_or(0, |level| level as i64))
-        .bind(filter.state.map_or("", State::name).to_owned())
-        .bind(filter.channel.as_ref().map_or("", ChannelId::as_str).to_owned())
-        .bind(opened)
-        .bind(id)
-        .bind(limit as i64 + 1)
-        .fetch_all(&self.0.pool)
-        .await?;
-        let mut items = Vec::new();
-        let mut next = None;
-        for (i, row) in rows.iter().enumerate() {
-            if i == limit {
-                // Another row follows the last one of this page.
-                let last = &rows[i - 1];
-                let (opened, id): (i64, String) = (last.try_get("opened")?, last.try_get("id")?);
-                next = Some(format!("{opened}_{id}"));
-                break;
+        self.call("alerts", async {
+            let limit = match filter.limit {
+                0 => 50,
+                limit => limit.min(500),
+            };
+            let (opened, id) = match &filter.after {
+                Some(after) => read_cursor(after).ok_or_else(|| corrupt("an unknown page cursor"))?,
+                None => (i64::MAX, String::new()),
+            };
+            let rows = sqlx::query(
+                "SELECT body, received, opened, id FROM alerts \
+                 WHERE ($1 = '' OR level = $1) AND rank >= $2 AND ($3 = '' OR state = $3) AND ($4 = '' OR channel = $4) \
+                 AND (opened < $5 OR (opened = $5 AND id < $6)) ORDER BY opened DESC, id DESC LIMIT $7",
+            )
+            .bind(filter.level.map_or("", Level::name).to_owned())
+            .bind(filter.level_at_least.map_or(0, |level| level as i64))
+            .bind(filter.state.map_or("", State::name).to_owned())
+            .bind(filter.channel.as_ref().map_or("", ChannelId::as_str).to_owned())
+            .bind(opened)
+            .bind(id)
+            .bind(limit as i64 + 1)
+            .fetch_all(&self.0.pool)
+            .await?;
+            let mut items = Vec::new();
+            let mut next = None;
+            for (i, row) in rows.iter().enumerate() {
+                if i == limit {
+                    // Another row follows the last one of this page.
+                    let last = &rows[i - 1];
+                    let (opened, id): (i64, String) = (last.try_get("opened")?, last.try_get("id")?);
+                    next = Some(format!("{opened}_{id}"));
+                    break;
+                }
+                items.push(stored(row)?);
             }
-            items.push(stored(row)?);
-        }
-        Ok(AlertPage { items, next })
+            Ok(AlertPage { items, next })
+        })
+        .await
     }
 
     /// An alert as it last stood.
     pub async fn alert(&self, id: Uuid) -> Result<Option<Stored>> {
-        let row = sqlx::query("SELECT body, received FROM alerts WHERE id = $1")
-            .bind(id.to_string())
-            .fetch_optional(&self.0.pool)
-            .await?;
-        row.as_ref().map(stored).transpose()
+        self.call("alert", async {
+            let row = sqlx::query("SELECT body, received FROM alerts WHERE id = $1")
+                .bind(id.to_string())
+                .fetch_optional(&self.0.pool)
+                .await?;
+            row.as_ref().map(stored).transpose()
+        })
+        .await
     }
 
     /// The newest alerts whose id begins with `prefix`, at most `limit`, of all that are stored.
@@ -175,45 +185,54 @@ impl Store {
 
     /// Every revision of an alert, oldest first.
     pub async fn revisions(&self, id: Uuid) -> Result<Vec<Change>> {
-        let rows = sqlx::query(
-            "SELECT body, received FROM alert_revisions WHERE alert = $1 ORDER BY revision",
-        )
-        .bind(id.to_string())
-        .fetch_all(&self.0.pool)
-        .await?;
-        rows.iter().map(|row| stored(row).map(|stored| stored.change)).collect()
+        self.call("revisions", async {
+            let rows = sqlx::query(
+                "SELECT body, received FROM alert_revisions WHERE alert = $1 ORDER BY revision",
+            )
+            .bind(id.to_string())
+            .fetch_all(&self.0.pool)
+            .await?;
+            rows.iter().map(|row| stored(row).map(|stored| stored.change)).collect()
+        })
+        .await
     }
 
     /// Alerts of which something was committed since the last checkpoint, oldest first: what a crash made the saved states
     /// forget.
     pub async fn since_checkpoint(&self) -> Result<Vec<Change>> {
-        let rows = sqlx::query(
-            "SELECT body, received FROM alerts WHERE received >= \
-             COALESCE((SELECT CAST(value AS BIGINT) FROM meta WHERE name = 'saved'), 0) ORDER BY opened, id",
-        )
-        .fetch_all(&self.0.pool)
-        .await?;
-        rows.iter().map(|row| stored(row).map(|stored| stored.change)).collect()
+        self.call("since_checkpoint", async {
+            let rows = sqlx::query(
+                "SELECT body, received FROM alerts WHERE received >= \
+                 COALESCE((SELECT CAST(value AS BIGINT) FROM meta WHERE name = 'saved'), 0) ORDER BY opened, id",
+            )
+            .fetch_all(&self.0.pool)
+            .await?;
+            rows.iter().map(|row| stored(row).map(|stored| stored.change)).collect()
+        })
+        .await
     }
 
     /// How many alerts stand undecided, by level and state (open, acknowledged or confirmed).
     pub async fn open_counts(&self) -> Result<Vec<(Level, State, u64)>> {
-        let rows = sqlx::query(
-            "SELECT level, state, COUNT(*) AS n FROM alerts \
-             WHERE state <> 'dismissed' AND state <> 'closed' GROUP BY level, state ORDER BY level, state",
-        )
-        .fetch_all(&self.0.pool)
-        .await?;
-        rows.iter()
-            .map(|row| {
-                let (level, state): (String, String) =
-                    (row.try_get("level")?, row.try_get("state")?);
-                let level = Level::from_name(&level).ok_or_else(|| corrupt("level"))?;
-                let state = State::ALL.into_iter().find(|known| known.name() == state);
-                let count: i64 = row.try_get("n")?;
-                Ok((level, state.ok_or_else(|| corrupt("state"))?, count.max(0) as u64))
-            })
-            .collect()
+        self.call("open_counts", async {
+            let rows = sqlx::query(
+                "SELECT level, state, COUNT(*) AS n FROM alerts \
+                 WHERE state <> 'dismissed' AND state <> 'closed' GROUP BY level, state ORDER BY level, state",
+            )
+            .fetch_all(&self.0.pool)
+            .await?;
+            rows.iter()
+                .map(|row| {
+                    let (level, state): (String, String) =
+                        (row.try_get("level")?, row.try_get("state")?);
+                    let level = Level::from_name(&level).ok_or_else(|| corrupt("level"))?;
+                    let state = State::ALL.into_iter().find(|known| known.name() == state);
+                    let count: i64 = row.try_get("n")?;
+                    Ok((level, state.ok_or_else(|| corrupt("state"))?, count.max(0) as u64))
+                })
+                .collect()
+        })
+        .await
     }
 }
 

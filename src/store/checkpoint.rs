@@ -6,6 +6,7 @@ use sqlx::Row as _;
 use super::{Result, Store, Write};
 use crate::event::{ChannelId, Setting};
 use crate::evidence::wall_clock;
+use crate::telemetry::Clock;
 
 /// How long the states of a checkpoint may have been on their way to it, in milliseconds.
 const GATHERED_MS: i64 = 600_000;
@@ -65,70 +66,83 @@ impl Store {
 
     /// The saved state of one channel.
     pub async fn channel_state(&self, channel: &ChannelId) -> Result<Option<Vec<u8>>> {
-        let row = sqlx::query("SELECT state FROM channel_state WHERE channel = $1")
-            .bind(channel.as_str().to_owned())
-            .fetch_optional(&self.0.pool)
-            .await?;
-        Ok(row.map(|row| row.try_get("state")).transpose()?)
+        self.call("channel_state", async {
+            let row = sqlx::query("SELECT state FROM channel_state WHERE channel = $1")
+                .bind(channel.as_str().to_owned())
+                .fetch_optional(&self.0.pool)
+                .await?;
+            Ok(row.map(|row| row.try_get("state")).transpose()?)
+        })
+        .await
     }
 
     /// All that was saved, but the states of channels asleep: [`Store::channel_state`] brings those one by one. A part
     /// that cannot be read is left out and named in the log: what it held is told again by feeds that resume.
     pub async fn load_checkpoint(&self) -> Result<Checkpoint> {
-        let mut out = Checkpoint::default();
-        let mut tx = self.0.pool.begin().await?;
-        let rows = sqlx::query(
-            "SELECT channel, CASE WHEN awake = 1 THEN state END AS state, setting, language \
-             FROM channel_state ORDER BY channel",
-        )
-        .fetch_all(&mut *tx)
-        .await?;
-        for row in rows {
-            let channel = ChannelId::new(&row.try_get::<String, _>("channel")?);
-            let setting: String = row.try_get("setting")?;
-            let setting = Setting::ALL.into_iter().find(|known| known.name() == setting);
-            let (setting, language) = (setting.unwrap_or_default(), row.try_get("language")?);
-            match row.try_get::<Option<Vec<u8>>, _>("state")? {
-                Some(state) => {
-                    let awake = true;
-                    out.channels.push(ChannelState { channel, state, awake, setting, language });
-                }
-                None => out.asleep.push(Asleep { channel, setting, language }),
-            }
-        }
-        let rows = sqlx::query("SELECT feed, resume, seen, second FROM feed_marks ORDER BY feed")
+        self.call("load_checkpoint", async {
+            let mut out = Checkpoint::default();
+            let mut tx = self.0.pool.begin().await?;
+            let rows = sqlx::query(
+                "SELECT channel, CASE WHEN awake = 1 THEN state END AS state, setting, language \
+                 FROM channel_state ORDER BY channel",
+            )
             .fetch_all(&mut *tx)
             .await?;
-        for row in rows {
-            let feed: String = row.try_get("feed")?;
-            let seen: Vec<u8> = row.try_get("seen")?;
-            if !seen.len().is_multiple_of(8) {
-                tracing::error!(
-                    feed,
-                    "a feed's window of repeats cannot be read; the feed starts anew"
-                );
-                continue;
+            for row in rows {
+                let channel = ChannelId::new(&row.try_get::<String, _>("channel")?);
+                let setting: String = row.try_get("setting")?;
+                let setting = Setting::ALL.into_iter().find(|known| known.name() == setting);
+                let (setting, language) = (setting.unwrap_or_default(), row.try_get("language")?);
+                match row.try_get::<Option<Vec<u8>>, _>("state")? {
+                    Some(state) => {
+                        let awake = true;
+                        out.channels.push(ChannelState {
+                            channel,
+                            state,
+                            awake,
+                            setting,
+                            language,
+                        });
+                    }
+                    None => out.asleep.push(Asleep { channel, setting, language }),
+                }
             }
-            let seen = seen.chunks_exact(8).map(|word| {
-                // `chunks_exact` gives eight bytes each.
-                u64::from_le_bytes(word.try_into().unwrap_or_default())
-            });
-            out.feeds.push(FeedMark {
-                feed,
-                cursor: row.try_get("resume")?,
-                seen: seen.collect(),
-                second: row.try_get("second")?,
-            });
-        }
-        let row = sqlx::query("SELECT value FROM meta WHERE name = 'donations'")
-            .fetch_optional(&mut *tx)
-            .await?;
-        out.donations = row.map(|row| row.try_get("value")).transpose()?;
-        let row = sqlx::query("SELECT value FROM meta WHERE name = 'config'")
-            .fetch_optional(&mut *tx)
-            .await?;
-        out.config = row.map(|row| row.try_get("value")).transpose()?.unwrap_or_default();
-        Ok(out)
+            let rows =
+                sqlx::query("SELECT feed, resume, seen, second FROM feed_marks ORDER BY feed")
+                    .fetch_all(&mut *tx)
+                    .await?;
+            for row in rows {
+                let feed: String = row.try_get("feed")?;
+                let seen: Vec<u8> = row.try_get("seen")?;
+                if !seen.len().is_multiple_of(8) {
+                    tracing::error!(
+                        feed,
+                        "a feed's window of repeats cannot be read; the feed starts anew"
+                    );
+                    continue;
+                }
+                let seen = seen.chunks_exact(8).map(|word| {
+                    // `chunks_exact` gives eight bytes each.
+                    u64::from_le_bytes(word.try_into().unwrap_or_default())
+                });
+                out.feeds.push(FeedMark {
+                    feed,
+                    cursor: row.try_get("resume")?,
+                    seen: seen.collect(),
+                    second: row.try_get("second")?,
+                });
+            }
+            let row = sqlx::query("SELECT value FROM meta WHERE name = 'donations'")
+                .fetch_optional(&mut *tx)
+                .await?;
+            out.donations = row.map(|row| row.try_get("value")).transpose()?;
+            let row = sqlx::query("SELECT value FROM meta WHERE name = 'config'")
+                .fetch_optional(&mut *tx)
+                .await?;
+            out.config = row.map(|row| row.try_get("value")).transpose()?.unwrap_or_default();
+            Ok(out)
+        })
+        .await
     }
 }
 
@@ -175,7 +189,8 @@ impl Write<'_> {
             self.put_meta("donations", donations).await?;
         }
         // A little before: what was committed while the states were gathered may not be in them.
-        self.put_meta("saved", &wall_clock().plus_ms(-GATHERED_MS).0.to_string()).await?;
+        self.put_meta("saved", &Clock::house().steady().plus_ms(-GATHERED_MS).0.to_string())
+            .await?;
         if !checkpoint.config.is_empty() {
             self.put_meta("config", &checkpoint.config).await?;
         }

@@ -47,15 +47,18 @@ const COLUMNS: &str = "digest, alert, act, channel, kind, at, bytes, rank, kept,
 impl Store {
     /// Writes index rows outside a change (acts). Rows that are there stay.
     pub async fn put_evidence(&self, rows: &[EvidenceRow]) -> Result<()> {
-        if rows.is_empty() {
-            return Ok(());
-        }
-        let now = wall_clock();
-        let mut write = self.write().await?;
-        for row in rows {
-            write.put_evidence(row, now).await?;
-        }
-        write.commit().await
+        self.call("put_evidence", async {
+            if rows.is_empty() {
+                return Ok(());
+            }
+            let now = wall_clock();
+            let mut write = self.write().await?;
+            for row in rows {
+                write.put_evidence(row, now).await?;
+            }
+            write.commit().await
+        })
+        .await
     }
 
     /// Who cites a digest.
@@ -202,25 +205,28 @@ impl Store {
 
     /// Keeps sealed identities, each until then at least; one that is there stays, for the longer of both times.
     pub async fn put_identities(&self, identities: &[(UserKey, Vec<u8>, Timestamp)]) -> Result<()> {
-        if identities.is_empty() {
-            return Ok(());
-        }
-        let now = wall_clock();
-        let mut write = self.write().await?;
-        for (key, sealed, until) in identities {
-            sqlx::query(
-                "INSERT INTO identities (user_key, sealed, stored, until) VALUES ($1, $2, $3, $4) \
-                 ON CONFLICT (user_key) DO UPDATE SET until = excluded.until \
-                 WHERE identities.until < excluded.until",
-            )
-            .bind(key.hex())
-            .bind(sealed.clone())
-            .bind(now.0)
-            .bind(until.0)
-            .execute(&mut *write.tx)
-            .await?;
-        }
-        write.commit().await
+        self.call("put_identities", async {
+            if identities.is_empty() {
+                return Ok(());
+            }
+            let now = wall_clock();
+            let mut write = self.write().await?;
+            for (key, sealed, until) in identities {
+                sqlx::query(
+                    "INSERT INTO identities (user_key, sealed, stored, until) VALUES ($1, $2, $3, $4) \
+                     ON CONFLICT (user_key) DO UPDATE SET until = excluded.until \
+                     WHERE identities.until < excluded.until",
+                )
+                .bind(key.hex())
+                .bind(sealed.clone())
+                .bind(now.0)
+                .bind(until.0)
+                .execute(&mut *write.tx)
+                .await?;
+            }
+            write.commit().await
+        })
+        .await
     }
 
     /// Removes names whose time is over, but for persons of alerts that are kept, and states of channels that nothing

@@ -3,6 +3,7 @@
 //! are on disk when the call returns.
 
 mod alerts;
+mod apart;
 mod audit;
 mod ballast;
 mod checkpoint;
@@ -25,6 +26,7 @@ use sqlx::{
 };
 
 pub use alerts::{AlertFilter, AlertPage, Commit, Stored};
+pub use apart::{Apart, Plan, When};
 pub use audit::{AuditRow, ChainReport};
 pub use ballast::{BALLAST, Ballast};
 pub use checkpoint::{Asleep, ChannelState, Checkpoint, FeedMark};
@@ -74,6 +76,7 @@ struct Inner {
     writer: tokio::sync::Mutex<()>,
     dir: PathBuf,
     faults: Faults,
+    apart: Option<Apart>,
     _lock: FolderLock,
 }
 
@@ -85,6 +88,15 @@ impl Store {
 
     /// [`Store::open`] with faults at its steps; for tests.
     pub async fn open_with(dir: &Path, faults: Faults) -> Result<Self> {
+        Self::opened(dir, faults, None).await
+    }
+
+    /// [`Store::open`] of a simulated house.
+    pub async fn open_apart(dir: &Path, apart: Apart) -> Result<Self> {
+        apart.whole(Self::opened(dir, Faults::default(), Some(apart.clone())))
+    }
+
+    async fn opened(dir: &Path, faults: Faults, apart: Option<Apart>) -> Result<Self> {
         let io = |source| StoreError::Io { path: dir.to_path_buf(), source };
         std::fs::create_dir_all(dir).map_err(io)?;
         let dir = dir.canonicalize().map_err(io)?;
@@ -119,7 +131,7 @@ impl Store {
             .await
             .map_err(|source| StoreError::Migrate { path: path.clone(), source })?;
         let writer = tokio::sync::Mutex::new(());
-        Ok(Self(Arc::new(Inner { pool, writer, dir, faults, _lock: lock })))
+        Ok(Self(Arc::new(Inner { pool, writer, dir, faults, apart, _lock: lock })))
     }
 
     /// The state folder.
@@ -147,6 +159,19 @@ impl Store {
     /// Closes all connections. What was committed stays; calls after it fail.
     pub async fn close(&self) {
         self.0.pool.close().await;
+    }
+
+    /// Does the work of one call: as it comes, or as the simulation has it.
+    async fn call<T>(
+        &self,
+        what: &'static str,
+        work: impl Future<Output = Result<T>> + Send,
+    ) -> Result<T> {
+        let Some(apart) = &self.0.apart else { return work.await };
+        apart.at(what, When::Before).await.map_err(sqlx::Error::Io)?;
+        let out = apart.whole(work)?;
+        apart.at(what, When::After).await.map_err(sqlx::Error::Io)?;
+        Ok(out)
     }
 
     /// A write transaction. Committed as a whole, or not at all if the value is dropped before.

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{Result, Store, Write, corrupt};
 use crate::alert::{Change, OutboxRow};
 use crate::event::{Level, Timestamp};
-use crate::evidence::wall_clock;
+use crate::telemetry::Clock;
 
 /// A message that waits or was given up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,27 +47,33 @@ pub(super) const COLUMNS: &str =
 impl Store {
     /// The first `limit` messages of a sink that may be sent now, in order of commit.
     pub async fn due(&self, sink: &str, now: Timestamp, limit: usize) -> Result<Vec<OutboxItem>> {
-        let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
-            "SELECT {COLUMNS} FROM outbox WHERE sink = $1 AND state = 'pending' AND next_at <= $2 \
-             ORDER BY seq LIMIT $3"
-        )))
-        .bind(sink.to_owned())
-        .bind(now.0)
-        .bind(limit as i64)
-        .fetch_all(&self.0.pool)
-        .await?;
-        rows.iter().map(item).collect()
+        self.call("due", async {
+            let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
+                "SELECT {COLUMNS} FROM outbox WHERE sink = $1 AND state = 'pending' AND next_at <= $2 \
+                 ORDER BY seq LIMIT $3"
+            )))
+            .bind(sink.to_owned())
+            .bind(now.0)
+            .bind(limit as i64)
+            .fetch_all(&self.0.pool)
+            .await?;
+            rows.iter().map(item).collect()
+        })
+        .await
     }
 
     /// When the next waiting message of a sink may be sent; none if nothing waits.
     pub async fn next_due(&self, sink: &str) -> Result<Option<Timestamp>> {
-        let row = sqlx::query(
-            "SELECT MIN(next_at) AS at FROM outbox WHERE sink = $1 AND state = 'pending'",
-        )
-        .bind(sink.to_owned())
-        .fetch_one(&self.0.pool)
-        .await?;
-        Ok(row.try_get::<Option<i64>, _>("at")?.map(Timestamp))
+        self.call("next_due", async {
+            let row = sqlx::query(
+                "SELECT MIN(next_at) AS at FROM outbox WHERE sink = $1 AND state = 'pending'",
+            )
+            .bind(sink.to_owned())
+            .fetch_one(&self.0.pool)
+            .await?;
+            Ok(row.try_get::<Option<i64>, _>("at")?.map(Timestamp))
+        })
+        .await
     }
 
     /// The sink took it.
@@ -77,18 +83,21 @@ impl Store {
 
     /// The sink did not take it: try again at `next_at`.
     pub async fn failed(&self, sink: &str, id: &str, next_at: Timestamp, why: &str) -> Result<()> {
-        let mut write = self.write().await?;
-        sqlx::query(
-            "UPDATE outbox SET attempts = attempts + 1, next_at = $3, why = $4 \
-             WHERE sink = $1 AND id = $2 AND state = 'pending'",
-        )
-        .bind(sink.to_owned())
-        .bind(id.to_owned())
-        .bind(next_at.0)
-        .bind(why.to_owned())
-        .execute(&mut *write.tx)
-        .await?;
-        write.commit().await
+        self.call("failed", async {
+            let mut write = self.write().await?;
+            sqlx::query(
+                "UPDATE outbox SET attempts = attempts + 1, next_at = $3, why = $4 \
+                 WHERE sink = $1 AND id = $2 AND state = 'pending'",
+            )
+            .bind(sink.to_owned())
+            .bind(id.to_owned())
+            .bind(next_at.0)
+            .bind(why.to_owned())
+            .execute(&mut *write.tx)
+            .await?;
+            write.commit().await
+        })
+        .await
     }
 
     /// Gives a message up; it stays, to be shown.
@@ -109,36 +118,42 @@ impl Store {
         at: Timestamp,
         why: Option<&str>,
     ) -> Result<()> {
-        self.step("delivered.before")?;
-        let attempts = i64::from(state != "withdrawn");
-        let mut write = self.write().await?;
-        sqlx::query(
-            "UPDATE outbox SET state = $3, done_at = $4, attempts = attempts + $5, why = COALESCE($6, why) \
-             WHERE sink = $1 AND id = $2 AND state = 'pending'",
-        )
-        .bind(sink.to_owned())
-        .bind(id.to_owned())
-        .bind(state.to_owned())
-        .bind(at.0)
-        .bind(attempts)
-        .bind(why.map(str::to_owned))
-        .execute(&mut *write.tx)
-        .await?;
-        write.commit().await?;
-        self.step("delivered.after")
+        self.call("delivered", async {
+            self.step("delivered.before")?;
+            let attempts = i64::from(state != "withdrawn");
+            let mut write = self.write().await?;
+            sqlx::query(
+                "UPDATE outbox SET state = $3, done_at = $4, attempts = attempts + $5, why = COALESCE($6, why) \
+                 WHERE sink = $1 AND id = $2 AND state = 'pending'",
+            )
+            .bind(sink.to_owned())
+            .bind(id.to_owned())
+            .bind(state.to_owned())
+            .bind(at.0)
+            .bind(attempts)
+            .bind(why.map(str::to_owned))
+            .execute(&mut *write.tx)
+            .await?;
+            write.commit().await?;
+            self.step("delivered.after")
+        })
+        .await
     }
 
     /// A sink is back: what waits for it may go at once, in order.
     pub async fn hurry(&self, sink: &str, now: Timestamp) -> Result<()> {
-        let mut write = self.write().await?;
-        sqlx::query(
-            "UPDATE outbox SET next_at = $2 WHERE sink = $1 AND state = 'pending' AND next_at > $2",
-        )
-        .bind(sink.to_owned())
-        .bind(now.0)
-        .execute(&mut *write.tx)
-        .await?;
-        write.commit().await
+        self.call("hurry", async {
+            let mut write = self.write().await?;
+            sqlx::query(
+                "UPDATE outbox SET next_at = $2 WHERE sink = $1 AND state = 'pending' AND next_at > $2",
+            )
+            .bind(sink.to_owned())
+            .bind(now.0)
+            .execute(&mut *write.tx)
+            .await?;
+            write.commit().await
+        })
+        .await
     }
 
     /// How many messages wait, by sink.
@@ -171,38 +186,46 @@ impl Store {
         now: Timestamp,
         remind: std::time::Duration,
     ) -> Result<Vec<Urgent>> {
-        let rows = sqlx::query(
-            "SELECT a.body AS body, r.count AS count FROM alerts a JOIN reminders r ON r.alert = a.id \
-             WHERE r.sink = $1 AND a.urgent_since <= $2 AND r.last_at <= $2 AND NOT EXISTS \
-             (SELECT 1 FROM outbox o WHERE o.sink = $1 AND o.alert = a.id AND o.state = 'pending') \
-             ORDER BY a.urgent_since LIMIT 100",
-        )
-        .bind(sink.to_owned())
-        .bind(now.0.saturating_sub(super::millis(remind)))
-        .fetch_all(&self.0.pool)
-        .await?;
-        rows.iter()
-            .map(|row| {
-                let body: String = row.try_get("body")?;
-                let change = serde_json::from_str(&body).map_err(corrupt)?;
-                Ok(Urgent { change, count: row.try_get::<i64, _>("count")?.max(0) as u32 })
-            })
-            .collect()
+        self.call("urgent", async {
+            let rows = sqlx::query(
+                "SELECT a.body AS body, r.count AS count FROM alerts a JOIN reminders r ON r.alert = a.id \
+                 WHERE r.sink = $1 AND a.urgent_since <= $2 AND r.last_at <= $2 AND NOT EXISTS \
+                 (SELECT 1 FROM outbox o WHERE o.sink = $1 AND o.alert = a.id AND o.state = 'pending') \
+                 ORDER BY a.urgent_since LIMIT 100",
+            )
+            .bind(sink.to_owned())
+            .bind(now.0.saturating_sub(super::millis(remind)))
+            .fetch_all(&self.0.pool)
+            .await?;
+            rows.iter()
+                .map(|row| {
+                    let body: String = row.try_get("body")?;
+                    let change = serde_json::from_str(&body).map_err(corrupt)?;
+                    Ok(Urgent { change, count: row.try_get::<i64, _>("count")?.max(0) as u32 })
+                })
+                .collect()
+        })
+        .await
     }
 
     /// Puts reminder number `count` into the outbox, once.
     pub async fn remind(&self, row: &OutboxRow, count: u32, now: Timestamp) -> Result<()> {
-        let mut write = self.write().await?;
-        let seq = write.next_outbox_seq().await?;
-        write.put_outbox(row, seq, now).await?;
-        sqlx::query("UPDATE reminders SET count = $3, last_at = $4 WHERE sink = $1 AND alert = $2")
+        self.call("remind", async {
+            let mut write = self.write().await?;
+            let seq = write.next_outbox_seq().await?;
+            write.put_outbox(row, seq, now).await?;
+            sqlx::query(
+                "UPDATE reminders SET count = $3, last_at = $4 WHERE sink = $1 AND alert = $2",
+            )
             .bind(row.sink.clone())
             .bind(row.alert.to_string())
             .bind(i64::from(count))
             .bind(now.0)
             .execute(&mut *write.tx)
             .await?;
-        write.commit().await
+            write.commit().await
+        })
+        .await
     }
 
     /// Deletes what was delivered, withdrawn or told in a summary before `before`. Parked messages stay.
@@ -221,14 +244,17 @@ impl Store {
 
     /// Adds messages that no change stands behind (used by tests and announcements).
     pub async fn enqueue(&self, rows: &[OutboxRow]) -> Result<()> {
-        let now = wall_clock();
-        let mut write = self.write().await?;
-        let mut seq = write.next_outbox_seq().await?;
-        for row in rows {
-            write.put_outbox(row, seq, now).await?;
-            seq += 1;
-        }
-        write.commit().await
+        self.call("enqueue", async {
+            let now = Clock::house().steady();
+            let mut write = self.write().await?;
+            let mut seq = write.next_outbox_seq().await?;
+            for row in rows {
+                write.put_outbox(row, seq, now).await?;
+                seq += 1;
+            }
+            write.commit().await
+        })
+        .await
     }
 }
 

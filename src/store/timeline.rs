@@ -25,35 +25,38 @@ pub struct Sample {
 impl Store {
     /// Keeps samples; one of the same channel and time replaces the earlier.
     pub async fn put_samples(&self, samples: &[Sample]) -> Result<()> {
-        if samples.is_empty() {
-            return Ok(());
-        }
-        let now = wall_clock();
-        let mut write = self.write().await?;
-        for sample in samples {
-            sqlx::query(
-                "INSERT INTO samples (channel, at, level, signals, stored) VALUES ($1, $2, $3, $4, $5) \
-                 ON CONFLICT (channel, at) DO UPDATE SET level = excluded.level, signals = excluded.signals, \
-                 stored = excluded.stored",
-            )
-            .bind(sample.channel.as_str().to_owned())
-            .bind(sample.at.0)
-            .bind(sample.level.name().to_owned())
-            .bind(serde_json::to_string(&sample.signals).map_err(corrupt)?)
-            .bind(now.0)
-            .execute(&mut *write.tx)
-            .await?;
-            sqlx::query("DELETE FROM samples WHERE channel = $1 AND at < $2")
+        self.call("put_samples", async {
+            if samples.is_empty() {
+                return Ok(());
+            }
+            let now = wall_clock();
+            let mut write = self.write().await?;
+            for sample in samples {
+                sqlx::query(
+                    "INSERT INTO samples (channel, at, level, signals, stored) VALUES ($1, $2, $3, $4, $5) \
+                     ON CONFLICT (channel, at) DO UPDATE SET level = excluded.level, signals = excluded.signals, \
+                     stored = excluded.stored",
+                )
                 .bind(sample.channel.as_str().to_owned())
-                .bind(sample.at.0.saturating_sub(KEEP_MS))
+                .bind(sample.at.0)
+                .bind(sample.level.name().to_owned())
+                .bind(serde_json::to_string(&sample.signals).map_err(corrupt)?)
+                .bind(now.0)
                 .execute(&mut *write.tx)
                 .await?;
-        }
-        sqlx::query("DELETE FROM samples WHERE stored < $1")
-            .bind(now.0.saturating_sub(IDLE_MS))
-            .execute(&mut *write.tx)
-            .await?;
-        write.commit().await
+                sqlx::query("DELETE FROM samples WHERE channel = $1 AND at < $2")
+                    .bind(sample.channel.as_str().to_owned())
+                    .bind(sample.at.0.saturating_sub(KEEP_MS))
+                    .execute(&mut *write.tx)
+                    .await?;
+            }
+            sqlx::query("DELETE FROM samples WHERE stored < $1")
+                .bind(now.0.saturating_sub(IDLE_MS))
+                .execute(&mut *write.tx)
+                .await?;
+            write.commit().await
+        })
+        .await
     }
 
     /// A channel's samples from `from` to `to` inclusive, oldest first, at most 2,880.

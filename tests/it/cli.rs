@@ -1,5 +1,7 @@
 //! The real binary, as somebody at a terminal or a script meets it: words, exit statuses, JSON that others read.
 
+#[path = "cli/eval.rs"]
+mod eval;
 #[path = "cli/schema.rs"]
 mod schema;
 #[path = "cli/score.rs"]

@@ -437,10 +437,30 @@ fn a_full_queue_gives_work_back_skips_what_nobody_wants_and_drains_when_dropped(
     assert_eq!(counts.looks.load(Ordering::SeqCst), 1, "the gone look was skipped");
 }
 
+/// Sends a word for each picture that cannot be used.
+struct Problems(mpsc::Sender<()>);
+
+impl Watcher for Problems {
+    fn bad_picture(&self, _: &ImageError) {
+        self.0.send(()).expect("the test waits");
+    }
+}
+
 #[test]
 fn on_a_single_thread_neither_kind_starves_the_other() {
     let Some(manifest) = shipped() else { return };
-    let inference = Inference::start(&manifest, options(1), Arc::new(())).unwrap();
+    [0, 1].into_iter().for_each(|decoders| starved_is_none(&manifest, decoders));
+}
+
+fn starved_is_none(manifest: &Manifest, decoders: usize) {
+    let (watcher, decoded) = mpsc::channel();
+    let watcher = Arc::new(Problems(watcher));
+    let inference = Inference::start(
+        manifest,
+        InferenceOptions { decoders: Some(decoders), ..options(1) },
+        watcher,
+    )
+    .unwrap();
     let (reached, waits) = mpsc::channel();
     let (go, held) = mpsc::channel();
     let chat = messages(64 * 3, 51);
@@ -452,8 +472,12 @@ fn on_a_single_thread_neither_kind_starves_the_other() {
     chat[..64].iter().for_each(|m| {
         assert!(inference.message(m.clone(), Box::new(noted("before"))).is_ok());
     });
-    let job = LookJob { pictures: vec![fixture_picture("blocks.jpg")] };
-    assert!(inference.look(job, Box::new(noted("look"))).is_ok());
+    // Its second picture is none, which is told once the look is decoded.
+    let pictures = vec![fixture_picture("blocks.jpg"), Bytes::from_static(b"no picture")];
+    assert!(inference.look(LookJob { pictures }, Box::new(noted("look"))).is_ok());
+    if decoders > 0 {
+        decoded.recv_timeout(Duration::from_secs(60)).unwrap();
+    }
     chat[64..].iter().for_each(|m| {
         assert!(inference.message(m.clone(), Box::new(noted("after"))).is_ok());
     });
@@ -461,7 +485,7 @@ fn on_a_single_thread_neither_kind_starves_the_other() {
     drop(inference);
     let order = order.lock().unwrap();
     assert_eq!(order.len(), 64 * 3 + 1);
-    assert_eq!(order.iter().position(|what| *what == "look"), Some(64));
+    assert_eq!(order.iter().position(|what| *what == "look"), Some(64), "{decoders}");
 }
 
 #[test]

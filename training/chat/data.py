@@ -11,11 +11,16 @@ import re
 from pathlib import Path
 
 import corpus
+import hand
 from corpus import LABELS
 
 DANGER = ["threat", "incitement", "self_harm", "distress"]
 TALK = {"Just Chatting", "Art", "Pools, Hot Tubs, and Beaches", "Special Events", "Music", "ASMR", "Travel & Outdoors", "Food & Drink",
         "Talk Shows & Podcasts", "I'm Only Sleeping", "Sports", "Fitness & Health"}
+
+
+# Further spellings of each message that was written one by one.
+HAND_FORMS = 4
 
 
 def table(path):
@@ -190,15 +195,20 @@ def read(root, seed=7):
             add(r["text"], zeros("threat", "distress", "self_harm") | {"toxicity": 0.85}, "edos", weight=0.4)
         elif rng.random() < 0.4:
             add(r["text"], zeros("threat", "distress", "self_harm"), "edos", weight=0.4)
-    for r in table(root / "text/jigsaw_en_fr.csv"):
+    # A third of the comments and half of the forum messages are kept for measuring; so are neutral posts beyond those trained on.
+    for i, r in enumerate(table(root / "text/jigsaw_en_fr.csv")):
         flag = {k: float(r[k] in ("1", "1.0", "True")) for k in ("toxic", "threat", "insult", "identity_hate")}
         y = {"toxicity": flag["toxic"], "threat": 0.9 * flag["threat"], "distress": 0.0}
         if flag["insult"] or flag["identity_hate"]:
             y["harassment"] = 0.9
-        add(r["text_en"], dict(y), "jigsaw_en_fr", "en")
-        add(r["text_fr"], dict(y), "jigsaw_en_fr", "fr")
-    for r in table(root / "text/toxifrench_500.csv"):
-        add(r["text"], {"toxicity": float(r["toxic"])}, "toxifrench_500", "fr")
+        for lang in ("en", "fr"):
+            if i % 3 == 1:
+                add(r[f"text_{lang}"], {"toxicity": flag["toxic"]}, f"comments_{lang}", lang, split="test", paid=False)
+            else:
+                add(r[f"text_{lang}"], dict(y), "jigsaw_en_fr", lang)
+    for i, r in enumerate(table(root / "text/toxifrench_500.csv")):
+        kept = i % 2 == 1
+        add(r["text"], {"toxicity": float(r["toxic"])}, "forum_fr" if kept else "toxifrench_500", "fr", split="test" if kept else "train", paid=False)
     for lang in ("fr", "en"):
         for r in capped(f"text/mlma_{lang}.csv", 3000):
             kinds = set(r["sentiment"].split("_"))
@@ -233,6 +243,9 @@ def read(root, seed=7):
             continue
         add(r["test_case"], y, "hatecheck_en", weight=0.5)
     for r in table(root / "text/xlmt_sentiment_fr.csv"):
+        if r["sentiment"] != "negative" and rng.random() < 0.15:
+            add(r["text"], {"toxicity": 0.0}, "comments_fr", "fr", split="test", paid=False)
+            continue
         add(r["text"], known([]) if r["sentiment"] != "negative" else known(["toxicity?", "harassment?"]), "xlmt_fr", "fr", weight=0.8,
             split="dev" if rng.random() < 0.15 else "train")
     for r in table(root / "text/ftr_racism_fr.csv"):
@@ -256,12 +269,14 @@ def read(root, seed=7):
             add(r["text"], {"toxicity": 0.85, "distress": 0.0} | ({"harassment": 0.75} if r["hd"] == "1" else {}), "gab", weight=0.4)
         else:
             add(r["text"], zeros("threat", "distress", "self_harm", "incitement") | {"toxicity": 0.1}, "gab", weight=0.4)
-    for r in capped("text/cad_reddit_en.csv.gz", 4000):
+    for i, r in enumerate(capped("text/cad_reddit_en.csv.gz", 4000)):
         kinds = r["labels"]
         if "PersonDirected" in kinds:
             add(r["text"], {"harassment": 0.85, "toxicity": 0.9}, "cad", weight=0.5)
         elif "Directed" in kinds:
             add(r["text"], {"toxicity": 0.75}, "cad", weight=0.4)
+        elif kinds == "Neutral" and i % 8 == 5:
+            add(r["text"], {"toxicity": 0.0}, "comments_en", split="test", paid=False)
         elif kinds == "Neutral":
             add(r["text"], {"harassment": 0.0, "toxicity": 0.05, "threat": 0.0}, "cad", weight=0.4)
     for r in capped("text/olid_en.csv.gz", 7000):
@@ -307,6 +322,16 @@ def read(root, seed=7):
         y = known(r["yes"] + [d + "?" for d in r["doubt"]])
         rows.append({"text": r["text"], "y": y, "setting": r["setting"], "paid": r["paid"], "lang": r["lang"], "source": "corpus",
                      "weight": 1.0, "split": r["split"], "family": r["family"]})
+    # What many imagined authors wrote one by one; a train message also as others would type it.
+    for r in hand.messages():
+        y = known(r["labels"])
+        forms = [r["text"]]
+        if r["split"] == "train":
+            forms += [corpus.typed(r["text"], r["lang"], rng) for _ in range(HAND_FORMS)]
+        for k, form in enumerate(dict.fromkeys(forms)):
+            rows.append({"text": clean(form), "y": dict(y), "setting": "unknown" if k and rng.random() < 0.35 else r["setting"],
+                         "paid": r["paid"] if k == 0 else rng.random() < (0.6 if r["paid"] else 0.15), "lang": r["lang"], "source": "hand",
+                         "weight": 1.5, "split": r["split"], "family": r["author"], "of": r["text"]})
     # Ordinary words alone or in loose heaps: a word is no danger by itself.
     words = ordinary_words()
     for _ in range(9000):

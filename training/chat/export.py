@@ -1,7 +1,7 @@
 """Writes the trained network as an ONNX graph by hand, checks it against the training code, and makes the parity fixture.
 
-Graph: ids i32 [batch, length], context f32 [batch, 6] -> scores f32 [batch, 8]. The table is int8 with a scale a column; every sum runs
-over one row alone, so neither padding nor batch-mates touch a score.
+Graph: ids i32 [batch, length], context f32 [batch, 6] -> scores f32 [batch, 8] and the message's vector f32 [batch, dim]. The table is int8
+with a scale a column; its sums are whole numbers, so neither padding nor batch-mates touch a score.
 """
 
 import json
@@ -25,29 +25,22 @@ def graph(p):
     dim = p["table"].shape[1] - 1
     scale = p["table_scale"]
     init = lambda name, value: numpy_helper.from_array(np.ascontiguousarray(value), name)
+    ints = lambda name, value: init(name, np.array([value], np.int64))
     consts = [
-        init("table", int8(p["table"], scale)), init("scale_gate", scale[:1]), init("scale", scale[1:]),
-        init("zero", np.array(0, np.int32)),
-        init("one", np.array(1.0, np.float32)), init("axis_length", np.array([1], np.int64)), init("axis_last", np.array([2], np.int64)),
-        init("at0", np.array([0], np.int64)), init("at1", np.array([1], np.int64)), init("end_gate", np.array([1], np.int64)),
-        init("end_row", np.array([dim + 1], np.int64)), init("end_context", np.array([6], np.int64)),
+        init("table", int8(p["table"], scale)), init("scale", scale), init("one", np.array(1.0, np.float32)),
+        ints("axis_length", 1), ints("at0", 0), ints("at1", 1), ints("end_gate", 1), ints("end_row", dim + 1), ints("end_context", 6),
         *(init(k, p[k]) for k in ("w1", "b1", "w2", "w3", "w4", "b", "w5", "b5")),
     ]
     n = helper.make_node
     nodes = [
-        n("Equal", ["ids", "zero"], ["is_pad"]), n("Not", ["is_pad"], ["is_id"]), n("Cast", ["is_id"], ["mask2"], to=TensorProto.FLOAT),
-        n("Unsqueeze", ["mask2", "axis_last"], ["mask"]),
         n("Gather", ["table", "ids"], ["rows8"], axis=0), n("Cast", ["rows8"], ["rows"], to=TensorProto.FLOAT),
-        n("Slice", ["rows", "at0", "end_gate", "axis_last"], ["gate_raw"]), n("Slice", ["rows", "at1", "end_row", "axis_last"], ["vectors"]),
-        n("Mul", ["gate_raw", "scale_gate"], ["gate_logit"]), n("Sigmoid", ["gate_logit"], ["gate_open"]), n("Mul", ["gate_open", "mask"], ["gate"]),
-        n("Mul", ["vectors", "gate"], ["gated"]),
-        n("ReduceSum", ["gated", "axis_length"], ["total8"], keepdims=0), n("Mul", ["total8", "scale"], ["total"]),
-        n("ReduceSum", ["gate", "axis_length"], ["mass"], keepdims=0), n("Add", ["mass", "one"], ["mass1"]), n("Sqrt", ["mass1"], ["norm"]),
-        n("Div", ["total", "norm"], ["s"]),
+        n("ReduceSum", ["rows", "axis_length"], ["total8"], keepdims=0), n("Mul", ["total8", "scale"], ["total"]),
+        n("Slice", ["total", "at0", "end_gate", "axis_length"], ["mass"]), n("Slice", ["total", "at1", "end_row", "axis_length"], ["sum"]),
+        n("Add", ["mass", "one"], ["mass1"]), n("Sqrt", ["mass1"], ["norm"]), n("Div", ["sum", "norm"], ["vector"]),
         # The head.
         n("Slice", ["context", "at0", "end_gate", "axis_length"], ["paid"]), n("Slice", ["context", "at1", "end_context", "axis_length"], ["setting"]),
-        n("Concat", ["s", "setting"], ["x"], axis=1), n("MatMul", ["x", "w1"], ["h0"]), n("Add", ["h0", "b1"], ["h1"]), n("Relu", ["h1"], ["h"]),
-        n("MatMul", ["h", "w2"], ["z1"]), n("MatMul", ["s", "w3"], ["z2"]), n("MatMul", ["setting", "w4"], ["z3"]),
+        n("Concat", ["vector", "setting"], ["x"], axis=1), n("MatMul", ["x", "w1"], ["h0"]), n("Add", ["h0", "b1"], ["h1"]), n("Relu", ["h1"], ["h"]),
+        n("MatMul", ["h", "w2"], ["z1"]), n("MatMul", ["vector", "w3"], ["z2"]), n("MatMul", ["setting", "w4"], ["z3"]),
         n("Add", ["z1", "z2"], ["z12"]), n("Add", ["z12", "z3"], ["z123"]), n("Add", ["z123", "b"], ["z_free"]),
         n("MatMul", ["h", "w5"], ["p0"]), n("Add", ["p0", "b5"], ["p1"]), n("Softplus", ["p1"], ["p2"]), n("Mul", ["p2", "paid"], ["z_paid"]),
         n("Add", ["z_free", "z_paid"], ["z"]), n("Sigmoid", ["z"], ["with_paid"]), n("Sigmoid", ["z_free"], ["without_paid"]),
@@ -57,7 +50,7 @@ def graph(p):
     g = helper.make_graph(
         nodes, "chat",
         [helper.make_tensor_value_info("ids", TensorProto.INT32, ["batch", "length"]), helper.make_tensor_value_info("context", TensorProto.FLOAT, ["batch", 6])],
-        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["batch", 8])], consts,
+        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["batch", 8]), helper.make_tensor_value_info("vector", TensorProto.FLOAT, ["batch", dim])], consts,
     )
     model = helper.make_model(g, opset_imports=[helper.make_opsetid("", 17)], ir_version=9, producer_name="vigie training/chat")
     onnx.checker.check_model(model, full_check=True)
@@ -81,7 +74,7 @@ def check(path, params, ids, context, z):
     one, two = session(path), session(path, 2)
     rows = [i for i in range(0, len(ids), max(1, len(ids) // 4000)) if len(ids[i]) <= 128][:64 * 21]
     packed, ctx = net.pack(ids, rows, 128), context[rows]
-    run = lambda s, a, c: s.run(None, {"ids": a, "context": c})[0]
+    run = lambda s, a, c: s.run(["scores"], {"ids": a, "context": c})[0]
     want = 1 / (1 + np.exp(-z[rows]))
     got = np.concatenate([run(one, packed[k : k + 64], ctx[k : k + 64]) for k in range(0, len(rows), 64)])
     assert np.abs(got - want).max() < 1e-4, np.abs(got - want).max()
@@ -131,7 +124,7 @@ def fixture(path, out, buckets, count=1200, scored=200):
         a = np.zeros((2, length), np.int32)
         a[:, : len(v)] = v
         c = np.array([contexts[k]] * 2, np.float32)
-        scores.append([round(float(x), 6) for x in s.run(None, {"ids": a, "context": c})[0][0]])
+        scores.append([round(float(x), 6) for x in s.run(["scores"], {"ids": a, "context": c})[0][0]])
     lines = [
         '{"buckets": %d, "max": 512, "columns": ["paid", "real", "game", "sport", "fiction", "unknown"],' % buckets,
         '"texts": [', ",\n".join(json.dumps([t, len(i), digest(i), text.normalise(t) if len(t) < 300 else None], ensure_ascii=True) for t, i in zip(texts, ids)), "],",

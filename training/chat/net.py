@@ -1,6 +1,7 @@
 """The chat network and its training: hashed ids and context in, eight scores out. Also the word n-gram baseline beside it.
 
-s = sum(g e) / sqrt(1 + sum(g)) over the ids that are not 0, where g is the sigmoid of the table row's first column and e the others;
+s = sum(g e) / sqrt(1 + sum(g)) over the ids that are not 0, where g is the sigmoid of the table row's first column and e the others
+(`fold` multiplies them beforehand, so that what ships only adds rows up);
 h = relu(W1 [s, setting]); z = W2 h + W3 s + W4 setting + b + paid * softplus(W5 h + b5): `paid` never lowers a score.
 """
 
@@ -23,8 +24,8 @@ def init(buckets, dim, hidden, seed):
             "w4": np.zeros((5, 8), np.float32), "b": np.full(8, -3.0, np.float32), "w5": 0.1 * n(hidden, 8), "b5": np.full(8, -2.0, np.float32)}
 
 
-def logits(p, ids, context, key=None):
-    """Logits [batch, 8]; with a key, ids and columns are dropped at random, as in training."""
+def vector(p, ids, key=None):
+    """The bag's vector [batch, dim] that the second stage reads too; with a key, ids and columns are dropped, as in training."""
     m = (ids != 0).astype(jnp.float32)
     if key is not None:
         k1, k2 = jax.random.split(key)
@@ -34,6 +35,32 @@ def logits(p, ids, context, key=None):
     s = (g[..., None] * e[..., 1:]).sum(1) / jnp.sqrt(1.0 + g.sum(1))[:, None]
     if key is not None:
         s = s * jax.random.bernoulli(k2, 0.9, (1, s.shape[1])) / 0.9
+    return s
+
+
+def fold(p):
+    """The table as g, g e a row: one sum a message is left. Row 0 is 0."""
+    g = 1 / (1 + np.exp(-p["table"][:, :1]))
+    table = np.concatenate([g, g * p["table"][:, 1:]], 1)
+    table[0] = 0
+    return p | {"table": table.astype(np.float32)}
+
+
+def folded_vector(p, ids):
+    total = p["table"][ids].sum(1)
+    return total[:, 1:] / jnp.sqrt(1.0 + total[:, :1])
+
+
+def folded_logits(p, ids, context):
+    return head(p, folded_vector(p, ids), context)
+
+
+def logits(p, ids, context, key=None):
+    """Logits [batch, 8]."""
+    return head(p, vector(p, ids, key), context)
+
+
+def head(p, s, context):
     setting, paid = context[:, 1:], context[:, :1]
     h = jax.nn.relu(jnp.concatenate([s, setting], 1) @ p["w1"] + p["b1"])
     z = h @ p["w2"] + s @ p["w3"] + setting @ p["w4"] + p["b"]
@@ -110,10 +137,10 @@ def train(ids, context, y, mask, weight, params, forward, epochs, rate, seed, de
     return {k: np.array(v) for k, v in params.items()}
 
 
-def predict(forward, params, ids, context):
-    """Logits of all rows."""
+def predict(forward, params, ids, context, width=8):
+    """`forward` of all rows, [rows, width]."""
     run = jax.jit(forward)
-    out = np.zeros((len(ids), 8), np.float32)
+    out = np.zeros((len(ids), width), np.float32)
     bucket, edge = batches(ids, 512)
     for b in range(len(edge)):
         rows = np.flatnonzero(bucket == b)

@@ -1,13 +1,13 @@
-"""One command from the data folder to `models/chat/chat.onnx`, its manifest entry, the parity fixture and the report.
+"""One command from the data folder to `models/chat/`: both stages, their manifest entry, the parity fixture, the card's numbers.
 
     python training/chat/train.py            # data from $VIGIE_DATA, default ../shared/data
+    python training/chat/train.py --first    # the first stage alone
 
-Everything is seeded; two minutes on one free core.
+Everything is seeded. What the large encoder makes of the texts is kept in `.cache`, and made once.
 """
 
 import argparse
 import hashlib
-import json
 import os
 import pickle
 import sys
@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
 
 import numpy as np
@@ -24,9 +25,12 @@ ROOT = HERE.parent.parent
 sys.path.insert(0, str(HERE))
 sys.path.insert(0, str(HERE.parent))
 
+import cascade
 import data
+import deep
 import export
 import manifest
+import measure
 import net
 import report
 import text
@@ -36,8 +40,10 @@ BUCKETS = 196608
 DIM = 32
 HIDDEN = 64
 SEED = 11
-VERSION = "0.1.0"
+VERSION = "0.2.0"
 SETTINGS = ["real", "game", "sport", "fiction", "unknown"]
+# Rare labels count more, so that they are not drowned by ordinary chat.
+BOOST = {"harassment": 1.5, "toxicity": 1.3}
 
 
 def context_of(rows):
@@ -59,89 +65,166 @@ def arrays(rows):
     return y, mask, weight
 
 
-def extract(rows):
-    """Ids of each row's text, and how many of them are words or word pairs; kept between runs as long as `text.py` is the same."""
+def extract(texts):
+    """Ids and tokens of each text; kept between runs as long as `text.py` is the same."""
     cache = ROOT / ".cache" / f"chat-ids-{hashlib.sha256((HERE / 'text.py').read_bytes()).hexdigest()[:12]}.pkl"
     known = pickle.loads(cache.read_bytes()) if cache.exists() else {}
-    for r in rows:
-        if r["text"] not in known:
-            tok = text.tokens(r["text"])
-            pairs = {(a, b) for a, b in zip(["^"] + tok, tok + ["~"])}
-            known[r["text"]] = (np.array(text.features_of_tokens(tok, BUCKETS, 512), np.int32), len(set(tok)) + len(pairs))
-    cache.parent.mkdir(exist_ok=True)
-    cache.write_bytes(pickle.dumps(known))
-    found = [known[r["text"]] for r in rows]
-    return [v for v, _ in found], [min(n, len(v)) for v, n in found]
+    before = len(known)
+    for t in texts:
+        if t not in known:
+            tok = text.tokens(t)
+            known[t] = (np.array(text.features_of_tokens(tok, BUCKETS, 512), np.int32), tok)
+    if len(known) > before:
+        cache.parent.mkdir(exist_ok=True)
+        cache.write_bytes(pickle.dumps(known))
+    return [known[t][0] for t in texts], [known[t][1] for t in texts]
+
+
+def words_of(tok, ids):
+    """How many of the ids are words or pairs of words: they come first."""
+    return min(len(set(tok)) + len({(a, b) for a, b in zip(["^"] + tok, tok + ["~"])}), len(ids))
+
+
+class Run:
+    """The rows with all that is made of them."""
+
+    def __init__(self, folder, log):
+        self.log = log
+        self.rows = data.read(folder)
+        self.ids, self.tokens = extract([r["text"] for r in self.rows])
+        self.context = context_of(self.rows)
+        self.y, self.mask, self.weight = arrays(self.rows)
+        self.split = np.array([r["split"] for r in self.rows])
+        self.train = np.flatnonzero(self.split == "train")
+        self.boost = np.ones_like(self.y)
+        for j, label in enumerate(LABELS):
+            self.boost[:, j] = np.where(self.y[:, j] >= 0.5, BOOST.get(label, 2.5), 1.0)
+        log(f"{len(self.rows)} rows, {np.mean([len(i) for i in self.ids]):.0f} ids a row")
+
+    def first(self, epochs):
+        """The first stage's parameters, logits and vectors."""
+        pick = self.train
+        start = net.init(BUCKETS, DIM, HIDDEN, SEED)
+        sub = [self.ids[i] for i in pick]
+        params = net.train(sub, self.context[pick], self.y[pick], (self.mask * self.boost)[pick], self.weight[pick], start, net.logits,
+                           epochs, 4e-3, SEED, decay=0.01, log=self.log)
+        params = net.fold(params)
+        params["table"], params["table_scale"] = report.quantise(params["table"])
+        return params, *self.read(params)
+
+    def read(self, params, ids=None, context=None):
+        ids, context = ids or self.ids, self.context if context is None else context
+        z = net.predict(net.folded_logits, params, ids, context)
+        s = net.predict(lambda p, i, c: net.folded_vector(p, i), params, ids, context, DIM)
+        return z, s
+
+    def words(self):
+        """The baseline: a linear model of words and pairs of words."""
+        short = [v[: words_of(tok, v)] for v, tok in zip(self.ids, self.tokens)]
+        start = {"table": np.zeros((BUCKETS, 8), np.float32), "w4": np.zeros((6, 8), np.float32), "b": np.full(8, -3.0, np.float32)}
+        pick = self.train
+        linear = net.train([short[i] for i in pick], self.context[pick], self.y[pick], (self.mask * self.boost)[pick], self.weight[pick], start,
+                           net.linear_logits, 4, 3e-2, SEED, log=self.log)
+        return net.predict(net.linear_logits, linear, short, self.context)
+
+
+def entry(version, path, calibration, extra=None):
+    vector = [{"name": "vector", "type": "f32", "shape": ["batch", DIM]}] if extra else []
+    out = {
+        "name": "chat", "version": version, "kind": "text", "file": "chat/chat.onnx",
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "licence": "Apache-2.0", "card": "chat/README.md", "languages": ["fr", "en"],
+        "preprocess": {"type": "hashed_ngrams", "buckets": BUCKETS, "lengths": net.LENGTHS},
+        "inputs": [{"name": "ids", "type": "i32", "shape": ["batch", "length"]},
+                   {"name": "context", "type": "f32", "shape": ["batch", 6], "columns": ["paid", *SETTINGS]}],
+        "outputs": [{"name": "scores", "type": "f32", "shape": ["batch", 8], "labels": LABELS}, *vector],
+        "calibration": calibration,
+    }
+    return out | (extra or {})
+
+
+def second_entry(vocabulary, path, drop, calibration):
+    lines = (path.parent / "pieces.txt").read_bytes()
+    return {"second": {
+        "file": f"chat/{path.name}", "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "vocabulary": "chat/pieces.txt", "vocabulary_sha256": hashlib.sha256(lines).hexdigest(), "lengths": deep.LENGTHS, "drop": drop,
+        "inputs": [{"name": "pieces", "type": "i32", "shape": ["batch", "length"]}, {"name": "vector", "type": "f32", "shape": ["batch", DIM]},
+                   {"name": "context", "type": "f32", "shape": ["batch", 6], "columns": ["paid", *SETTINGS]}],
+        "outputs": [{"name": "scores", "type": "f32", "shape": ["batch", 8], "labels": LABELS}],
+        "calibration": calibration,
+    }}
+
+
+class Model:
+    """Both stages with their calibration: what the daemon runs, for any texts."""
+
+    def __init__(self, run, params, second, z1, s, z2):
+        self.run, self.params, self.second = run, params, second
+        self.first_points = cascade.calibrate(run.rows, z1, run.y, run.mask)
+        self.points = cascade.calibrate(run.rows, z2, run.y, run.mask, deep.SOFTEN)
+        p1, p2 = cascade.apply(z1, self.first_points), cascade.apply(z2, self.points, deep.SOFTEN)
+        self.drop = cascade.limits(run.rows, z1, p1, p2)
+
+    def stages(self, texts, context):
+        """Logits of either stage, the first's unpaid."""
+        ids, tokens = extract(texts)
+        free = context.copy()
+        free[:, 0] = 0
+        z1, s = self.run.read(self.params, ids, free)
+        return z1, self.second.read(tokens, s, free), self.second.read(tokens, s, context)
+
+    def scores(self, texts, context):
+        """Calibrated scores as the daemon tells them, and which messages the first stage drops."""
+        z1, free, paid = self.stages(texts, context)
+        p1 = cascade.apply(z1, self.first_points)
+        gone = cascade.dropped(z1, self.drop)
+        out = np.where(gone[:, None], p1, cascade.apply(free, self.points, deep.SOFTEN))
+        more = np.maximum(out, cascade.apply(paid, self.points, deep.SOFTEN))
+        return np.where(context[:, :1] > 0, more, out), gone
 
 
 def main():
     args = argparse.ArgumentParser(description=__doc__)
     args.add_argument("--data", default=os.environ.get("VIGIE_DATA", str(ROOT / "../shared/data")))
-    args.add_argument("--epochs", type=int, default=10)
+    args.add_argument("--epochs", type=int, default=8)
+    args.add_argument("--first", action="store_true", help="the first stage alone")
     args.add_argument("--dry", action="store_true", help="train and report, write no model")
-    args.add_argument("--keep", help="folder for logits and parameters, for looking closer")
-    args.add_argument("--all-patterns", action="store_true", help="train on the patterns kept for measuring, too")
-    args.add_argument("--no-baseline", action="store_true")
+    args.add_argument("--keep", help="folder for the models and logits, for looking closer")
     args = args.parse_args()
-    start = time.time()
-    log = lambda *a: print(f"[{time.time() - start:5.0f}s]", *a, flush=True)
+    began = time.time()
+    log = lambda *a: print(f"[{time.time() - began:5.0f}s]", *a, flush=True)
+    keep = lambda name, what: args.keep and (Path(args.keep) / f"{name}.pkl").write_bytes(pickle.dumps(what))
 
-    rows = data.read(args.data)
-    ids, words = extract(rows)
-    context = context_of(rows)
-    y, mask, weight = arrays(rows)
-    if args.all_patterns:
-        for r in rows:
-            r["split"] = "train" if r["split"] == "pattern" else r["split"]
-    split = np.array([r["split"] for r in rows])
-    log(f"{len(rows)} rows, {np.mean([len(i) for i in ids]):.0f} ids a row")
-
-    pick = np.flatnonzero(split == "train")
-    sub = [ids[i] for i in pick]
-    # Rare labels count more, so that they are not drowned by ordinary chat.
-    boost = np.ones_like(y)
-    for j, label in enumerate(LABELS):
-        boost[:, j] = np.where(y[:, j] >= 0.5, {"harassment": 1.5, "toxicity": 1.3}.get(label, 2.5), 1.0)
-    params = net.train(sub, context[pick], y[pick], (mask * boost)[pick], weight[pick], net.init(BUCKETS, DIM, HIDDEN, SEED), net.logits,
-                       args.epochs, 4e-3, SEED, decay=0.01, log=log)
-    params["table"], params["table_scale"] = report.quantise(params["table"])
-    z = net.predict(net.logits, params, ids, context)
-    log("trained")
-
-    base = None
-    if not args.no_baseline:
-        short = [v[:n] for v, n in zip(ids, words)]
-        start_params = {"table": np.zeros((BUCKETS, 8), np.float32), "w4": np.zeros((6, 8), np.float32), "b": np.full(8, -3.0, np.float32)}
-        linear = net.train([short[i] for i in pick], context[pick], y[pick], (mask * boost)[pick], weight[pick], start_params, net.linear_logits,
-                           4, 3e-2, SEED, log=log)
-        base = net.predict(net.linear_logits, linear, short, context)
-        log("baseline trained")
-
-    if args.keep:
-        Path(args.keep).mkdir(parents=True, exist_ok=True)
-        pickle.dump({"params": params, "z": z, "base": base, "rows": rows}, open(Path(args.keep) / "run.pkl", "wb"))
-    calibration = report.calibrate(rows, z, y, mask)
-    if not args.dry:
-        export.write(params, ROOT / "models/chat/chat.onnx")
-    print(report.tables(rows, z, y, mask, calibration, "chat"))
-    if base is not None:
-        print(report.tables(rows, base, y, mask, report.calibrate(rows, base, y, mask), "word n-grams, linear"))
-    if args.dry:
+    run = Run(args.data, log)
+    params, z, s = run.first(args.epochs)
+    log("first stage trained")
+    keep("first", (params, z, s))
+    out = ROOT / "models/chat/chat.onnx"
+    if args.first:
+        calibration = cascade.calibrate(run.rows, z, run.y, run.mask)
+        p = cascade.apply(z, calibration)
+        print("\n".join(measure.all_of(run.rows, p, run.y, run.mask)))
+        if not args.dry:
+            export.write(params, out)
+            export.check(out, params, run.ids, run.context, z)
+            export.fixture(out, ROOT / "tests/fixtures/chat_parity.json", BUCKETS)
+            manifest.update_entry(entry(VERSION, out, calibration), ROOT / "models/manifest.toml")
         return
 
-    out = ROOT / "models/chat/chat.onnx"
-    export.check(out, params, ids, context, z)
-    export.fixture(out, ROOT / "tests/fixtures/chat_parity.json", BUCKETS)
-    manifest.update_entry({
-        "name": "chat", "version": VERSION, "kind": "text", "file": "chat/chat.onnx",
-        "sha256": hashlib.sha256(out.read_bytes()).hexdigest(), "licence": "Apache-2.0", "card": "chat/README.md", "languages": ["fr", "en"],
-        "preprocess": {"type": "hashed_ngrams", "buckets": BUCKETS, "lengths": net.LENGTHS},
-        "inputs": [{"name": "ids", "type": "i32", "shape": ["batch", "length"]},
-                   {"name": "context", "type": "f32", "shape": ["batch", 6], "columns": ["paid", *SETTINGS]}],
-        "outputs": [{"name": "scores", "type": "f32", "shape": ["batch", 8], "labels": LABELS}],
-        "calibration": calibration,
-    }, ROOT / "models/manifest.toml")
-    log(f"wrote {out} ({out.stat().st_size / 1e6:.1f} MB)")
+    import finish
+    import second
+
+    stage = second.Second(run, z, s, log)
+    keep("second", (stage.params, stage.vocabulary.lines, stage.opinion))
+    # Calibrated on unpaid readings: payment only raises.
+    free = run.context.copy()
+    free[:, 0] = 0
+    z1, s = run.read(params, None, free)
+    z2 = stage.read(run.tokens, s, free)
+    model = Model(run, params, stage, z1, s, z2)
+    log("both stages trained and calibrated")
+    finish.card(model, z1, z2, log)
+    if not args.dry:
+        finish.ship(model, z1, s, z2, log)
 
 
 if __name__ == "__main__":

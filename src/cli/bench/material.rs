@@ -94,6 +94,7 @@ pub fn lines(count: usize, channels: usize, first: usize) -> Vec<String> {
         let user = dice.random_range(0..50_000);
         let text = words(&mut dice);
         let head = format!(r#""id":"m-{id:08}","at":"{at}","channel":"kick:{channel}""#);
+        let viewers = user;
         let user =
             format!(r#""user":{{"id":"u{user}","name":"viewer_{user}","roles":["subscriber"]}}"#);
         match dice.random_range(0..200) {
@@ -108,7 +109,7 @@ pub fn lines(count: usize, channels: usize, first: usize) -> Vec<String> {
                 r#"{{"type":"reward",{head},{user},"reward":{{"title":"Wheel","cost":500,"unit":"points"}},"text":"{text}"}}"#
             ),
             _ => format!(
-                r#"{{"type":"stream",{head},"state":"update","title":"{text}","category":"Just Chatting","language":"fr","viewers":{user}}}"#
+                r#"{{"type":"stream",{head},"state":"update","title":"{text}","category":"Just Chatting","language":"fr","viewers":{viewers}}}"#
             ),
         }
     };

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{OnceCell, Semaphore, oneshot};
 
 use super::super::setup::clock;
@@ -24,6 +25,17 @@ const SENT_AT_ONCE: usize = 32;
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// Pieces' owners that wait for a disk that can write evidence; the oldest go beyond it.
 const MOST_LATE: usize = 1_024;
+
+/// Does what waits for the disk on a thread of its own. A runtime that has one thread alone, as a simulation's, does it
+/// in place: there the order of all that happens is to be the same in every run.
+async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, tokio::task::JoinError> {
+    match Handle::current().runtime_flavor() {
+        RuntimeFlavor::CurrentThread => Ok(work()),
+        _ => tokio::task::spawn_blocking(work).await,
+    }
+}
 
 /// What is to become durable.
 pub enum Job {
@@ -213,7 +225,7 @@ impl Work {
     async fn write(&self, kept: &Kept) -> Result<Vec<EvidenceRow>, EvidenceError> {
         let (evidence, kept) = (self.house.evidence.clone(), kept.clone());
         let write = move || evidence.keep(&kept.channel, kept.level, &kept.pieces, kept.why);
-        match tokio::task::spawn_blocking(write).await {
+        match aside(write).await {
             Ok(Ok(kept)) => {
                 if !kept.missing.is_empty() {
                     let missing = kept.missing.len();
@@ -248,7 +260,7 @@ impl Work {
         house.store.step("checkpoint.taken")?;
         if let Some(journal) = house.journal.clone() {
             // Joined before the commit: the journal must not be behind a checkpoint.
-            let _ = tokio::task::spawn_blocking(move || journal.sync()).await;
+            let _ = aside(move || journal.sync()).await;
         }
         house.store.step("checkpoint.synced")?;
         let checkpoint = Checkpoint {
@@ -274,7 +286,7 @@ impl Work {
     /// there is nothing left to give up.
     pub async fn make_room(&self) -> bool {
         let (ballast, evidence) = (self.house.ballast.clone(), self.house.evidence.clone());
-        let freed = tokio::task::spawn_blocking(move || {
+        let freed = aside(move || {
             evidence.pause(true);
             match ballast.free() {
                 true => Some("the ballast"),

@@ -2,7 +2,7 @@
 //! sleep in the store, and those that come back.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{Barrier, Item, Shard, Snapshot};
 use crate::cli::commit::ToCommitter;
@@ -18,7 +18,7 @@ impl Shard {
             return;
         }
         self.put_to_sleep();
-        let waiting: Vec<ChannelId> = self.queues.keys().cloned().collect();
+        let waiting = self.waiting();
         self.snapshots += 1;
         self.snapshot = Some(Snapshot {
             barrier,
@@ -40,19 +40,23 @@ impl Shard {
 
     pub(super) fn snapshot_one(&mut self, channel: &ChannelId, counted: bool) {
         let Some(snapshot) = &mut self.snapshot else { return };
+        // One that is not in memory stands in the store already, if anything ever came of it.
+        if self.engine.slot(channel).is_some() {
+            self.engine.clean(channel);
+            let slot = self.engine.slot_mut(channel);
+            match slot.saved(channel) {
+                Ok(state) => {
+                    slot.saved_in = snapshot.number;
+                    snapshot.channels.push(state);
+                }
+                Err(error) => tracing::error!(%error, "the state of a channel cannot be written"),
+            }
+        }
+        // Those that nothing waits for are followed by others: whoever took them ends it.
         if counted {
             snapshot.outstanding = snapshot.outstanding.saturating_sub(1);
+            self.finish_snapshot();
         }
-        self.engine.clean(channel);
-        let slot = self.engine.slot_mut(channel);
-        match slot.saved(channel) {
-            Ok(state) => {
-                slot.saved_in = snapshot.number;
-                snapshot.channels.push(state);
-            }
-            Err(error) => tracing::error!(%error, "the state of a channel cannot be written"),
-        }
-        self.finish_snapshot();
     }
 
     /// A channel that sleeps comes back before anything happens to it.
@@ -72,11 +76,11 @@ impl Shard {
     fn put_to_sleep(&mut self) {
         let shelf = &self.wiring.shelf;
         let beyond = self.engine.count().saturating_sub(shelf.most);
-        if beyond == 0 && self.slept.elapsed() < SLEEP_EVERY {
+        let ran = self.wiring.clock.ran();
+        if beyond == 0 && ran < self.slept + SLEEP_EVERY {
             return;
         }
-        self.slept = Instant::now();
-        let ran = self.wiring.clock.ran();
+        self.slept = ran;
         let silent = |id: &ChannelId| {
             self.touched.get(id).map_or(Duration::MAX, |touch| ran.saturating_sub(touch.ran))
         };

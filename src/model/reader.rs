@@ -1,0 +1,411 @@
+//! A text model: one stage, or two. The first reads every message as hashed n-grams, unpaid; the second reads what the
+//! first does not drop, and all that is paid, as pieces beside the first stage's own vector of the message. What is
+//! paid scores at least what it would score unpaid. Comes in: messages. Goes out: their calibrated scores, each
+//! depending on its own message alone.
+
+use std::path::Path;
+
+use ndarray::{Array2, ArrayView2};
+
+use super::graph::{BATCH_SIZES, Graph, Input, filled};
+use super::manifest::{
+    Dim, ModelError, ModelSpec, Preprocess, SecondSpec, TensorSpec, interpolate,
+};
+use super::pieces::Pieces;
+use super::scorer::{Message, MessageScores};
+use super::text;
+use crate::event::{ChatLabel, Digest, Score, Scores, Setting};
+
+/// Rows that a stage takes at a time.
+const MOST: usize = BATCH_SIZES[BATCH_SIZES.len() - 1];
+
+/// See the module.
+pub struct Reader {
+    spec: ModelSpec,
+    graph: Graph,
+    buckets: u32,
+    lengths: Vec<usize>,
+    columns: Vec<String>,
+    labels: Vec<ChatLabel>,
+    second: Option<Second>,
+    ids: Vec<i32>,
+}
+
+/// The second stage.
+struct Second {
+    spec: SecondSpec,
+    graph: Graph,
+    pieces: Pieces,
+    /// By place of the label: what the first stage gives below all of these is dropped.
+    drop: Vec<f32>,
+    /// Columns of the first stage's vector.
+    width: usize,
+    labels: Vec<ChatLabel>,
+    columns: Vec<String>,
+}
+
+/// One reading of a message: under one setting, paid or not.
+struct Row {
+    place: usize,
+    /// Its place among the stage's padded lengths.
+    length: usize,
+    setting: Setting,
+    paid: bool,
+    plain: bool,
+    /// For the second stage: its row of the first.
+    before: usize,
+}
+
+/// What the first stage made of a row.
+#[derive(Default)]
+struct First {
+    raw: Vec<f32>,
+    vector: Vec<f32>,
+}
+
+impl Reader {
+    pub fn open(spec: &ModelSpec, dir: &Path) -> Result<Self, ModelError> {
+        let wrong = |what: &str| spec.error(what.to_owned(), "correct the entry");
+        let Some(Preprocess::HashedNgrams { buckets, lengths }) = &spec.preprocess else {
+            return Err(wrong("a text model needs preprocess of type hashed_ngrams"));
+        };
+        let ([_, context], [output, vector @ ..]) =
+            (spec.inputs.as_slice(), spec.outputs.as_slice())
+        else {
+            return Err(wrong("it needs the inputs ids and context, and one output"));
+        };
+        if !rising(lengths) || *buckets < 2 {
+            return Err(wrong("lengths must rise from above 0, buckets be at least 2"));
+        }
+        columns_known(spec, context)?;
+        if output.labels.is_empty() {
+            let what = format!("output `{}` has no labels", output.name);
+            return Err(spec.error(what, "name every column"));
+        }
+        let labels = labels_of(output);
+        let second = match (&spec.second, vector) {
+            (Some(second), [vector]) => Some(Second::open(spec, second, dir, &labels, vector)?),
+            (None, []) => None,
+            (Some(_), _) => {
+                return Err(wrong("with a second stage it needs two outputs: scores and a vector"));
+            }
+            (None, _) => return Err(wrong("it needs the inputs ids and context, and one output")),
+        };
+        Ok(Self {
+            graph: Graph::open(spec, dir, &spec.file, &spec.sha256, &spec.inputs, &spec.outputs)?,
+            buckets: *buckets,
+            lengths: lengths.clone(),
+            columns: context.columns.clone(),
+            labels,
+            second,
+            ids: Vec::new(),
+            spec: spec.clone(),
+        })
+    }
+
+    /// Readings of each message: under its setting; under `unknown` too where the setting excuses; each of them paid too
+    /// if it is paid. Rows of equal padded length share batches.
+    pub fn score(
+        &mut self,
+        messages: &[Message],
+        out: &mut [MessageScores],
+    ) -> Result<(), ModelError> {
+        let longest = self.lengths[self.lengths.len() - 1];
+        let mut features: Vec<Vec<i32>> = Vec::with_capacity(messages.len());
+        let mut texts: Vec<String> = Vec::with_capacity(messages.len());
+        let mut rows: Vec<Row> = Vec::with_capacity(messages.len() * 2);
+        for (place, message) in messages.iter().enumerate() {
+            let normalised = text::normalise(&message.text);
+            let mut own = Vec::new();
+            text::features_of(&normalised, self.buckets, longest, &mut own);
+            out[place].manner = Some(text::manner_of(&normalised, &message.text));
+            let length = fitting(&self.lengths, own.len());
+            features.push(own);
+            texts.push(normalised);
+            let settings =
+                [Some(message.setting), message.setting.excuses().then_some(Setting::Unknown)];
+            for (plain, setting) in settings.into_iter().enumerate() {
+                let Some(setting) = setting else { continue };
+                // Where there is a second stage, it alone weighs that a message is paid.
+                let readings = 1 + usize::from(message.paid && self.second.is_none());
+                for paid in [false, true].into_iter().take(readings) {
+                    rows.push(Row { place, length, setting, paid, plain: plain == 1, before: 0 });
+                }
+            }
+        }
+        let first = self.first(&rows, &features)?;
+        let Some(second) = &mut self.second else {
+            for (row, first) in rows.iter().zip(&first) {
+                tell(&mut out[row.place], row, &self.labels, &first.raw, |l, x| {
+                    self.spec.calibrate(l, x)
+                });
+            }
+            return Ok(());
+        };
+
+        let mut again: Vec<Row> = Vec::new();
+        let mut pieces: Vec<Vec<i32>> = vec![Vec::new(); messages.len()];
+        for (before, (row, first)) in rows.into_iter().zip(&first).enumerate() {
+            let dropped = first.raw.iter().zip(&second.drop).all(|(raw, drop)| raw < drop);
+            let paid = messages[row.place].paid;
+            if dropped {
+                tell(&mut out[row.place], &row, &self.labels, &first.raw, |l, x| {
+                    self.spec.calibrate(l, x)
+                });
+            }
+            if dropped && !paid {
+                continue;
+            }
+            if pieces[row.place].is_empty() {
+                pieces[row.place] = second.read(&texts[row.place]);
+            }
+            let length = fitting(&second.spec.lengths, pieces[row.place].len());
+            let Row { place, setting, plain, .. } = row;
+            for paid in [false, true] {
+                if (!paid && !dropped) || (paid && messages[place].paid) {
+                    again.push(Row { place, length, setting, paid, plain, before });
+                }
+            }
+        }
+        second.score(&again, &pieces, &first, &self.spec, out)
+    }
+
+    /// The first stage's scores and vector of each row.
+    fn first(&mut self, rows: &[Row], features: &[Vec<i32>]) -> Result<Vec<First>, ModelError> {
+        let mut out: Vec<First> = rows.iter().map(|_| First::default()).collect();
+        for length in 0..self.lengths.len() {
+            let same: Vec<usize> = (0..rows.len()).filter(|n| rows[*n].length == length).collect();
+            for chunk in same.chunks(MOST) {
+                let batch: Vec<&Row> = padded(chunk).map(|n| &rows[n]).collect();
+                fill(&mut self.ids, &batch, features, self.lengths[length]);
+                let ids = shaped(&self.spec, batch.len(), &self.ids)?;
+                let context = context(&self.spec, &self.columns, &batch)?;
+                let inputs = [Input::I32(ids.into_dyn()), Input::F32(context.view().into_dyn())];
+                let result = self.graph.run(inputs)?;
+                for (place, n) in chunk.iter().enumerate() {
+                    let row = |output: &ndarray::ArrayD<f32>| {
+                        output.index_axis(ndarray::Axis(0), place).iter().copied().collect()
+                    };
+                    out[*n] = First {
+                        raw: row(&result[0]),
+                        vector: result.get(1).map(row).unwrap_or_default(),
+                    };
+                }
+            }
+        }
+        Ok(out)
+    }
+}
+
+impl Second {
+    fn open(
+        spec: &ModelSpec,
+        second: &SecondSpec,
+        dir: &Path,
+        labels: &[ChatLabel],
+        vector: &TensorSpec,
+    ) -> Result<Self, ModelError> {
+        let wrong = |what: String| spec.error(what, "correct the entry's `second`");
+        let ([_, side, context], [output]) = (second.inputs.as_slice(), second.outputs.as_slice())
+        else {
+            let what =
+                "its second stage needs the inputs pieces, vector and context, and one output";
+            return Err(wrong(what.into()));
+        };
+        let width = |tensor: &TensorSpec| match tensor.shape.last() {
+            Some(Dim::Fixed(n)) if *n > 0 => *n as usize,
+            _ => 0,
+        };
+        if width(vector) == 0 || width(vector) != width(side) {
+            let what = format!(
+                "the first stage gives a vector of {}, the second reads one of {}",
+                width(vector),
+                width(side)
+            );
+            return Err(wrong(what));
+        }
+        if !rising(&second.lengths) || second.lengths[0] < 2 {
+            return Err(wrong("the second stage's lengths must rise from 2 or above".into()));
+        }
+        columns_known(spec, context)?;
+        if labels_of(output) != labels {
+            return Err(wrong("both stages must give the same labels in the same order".into()));
+        }
+        let mut drop = Vec::with_capacity(labels.len());
+        for label in labels {
+            let Some(limit) = second.drop.get(label.name()) else {
+                return Err(wrong(format!("its drop rule names no limit for `{}`", label.name())));
+            };
+            if !(0.0..=1.0).contains(limit) || spec.calibrate(label.name(), *limit) >= 0.5 {
+                let what = format!(
+                    "its drop rule would drop what the first stage itself scores .5 or more for `{}`",
+                    label.name()
+                );
+                return Err(spec.error(what, "lower the limit"));
+            }
+            drop.push(*limit);
+        }
+        let path = dir.join(&second.vocabulary);
+        let lines = std::fs::read_to_string(&path).map_err(|e| {
+            let what = format!("{} cannot be read ({e})", path.display());
+            spec.error(what, "install the models folder again")
+        })?;
+        let digest = Digest::of(lines.as_bytes()).hex();
+        if digest != second.vocabulary_sha256 {
+            let what = format!(
+                "{} has SHA-256 {digest}, the manifest says {}",
+                path.display(),
+                second.vocabulary_sha256
+            );
+            return Err(spec.error(what, "restore the file, or write its digest into the manifest"));
+        }
+        let pieces = Pieces::read(&lines).map_err(|line| {
+            let what = format!("{}:{line}: an empty or repeated piece", path.display());
+            spec.error(what, "give each piece one line, the opening first")
+        })?;
+        let (file, sha256) = (&second.file, &second.sha256);
+        Ok(Self {
+            graph: Graph::open(spec, dir, file, sha256, &second.inputs, &second.outputs)?,
+            pieces,
+            drop,
+            width: width(vector),
+            labels: labels.to_vec(),
+            columns: context.columns.clone(),
+            spec: second.clone(),
+        })
+    }
+
+    fn read(&self, normalised: &str) -> Vec<i32> {
+        self.pieces.of(normalised, self.spec.lengths[self.spec.lengths.len() - 1])
+    }
+
+    fn score(
+        &mut self,
+        rows: &[Row],
+        pieces: &[Vec<i32>],
+        first: &[First],
+        spec: &ModelSpec,
+        out: &mut [MessageScores],
+    ) -> Result<(), ModelError> {
+        let (mut numbers, mut vectors) = (Vec::new(), Vec::new());
+        for length in 0..self.spec.lengths.len() {
+            let same: Vec<usize> = (0..rows.len()).filter(|n| rows[*n].length == length).collect();
+            for chunk in same.chunks(MOST) {
+                let batch: Vec<&Row> = padded(chunk).map(|n| &rows[n]).collect();
+                fill(&mut numbers, &batch, pieces, self.spec.lengths[length]);
+                vectors.clear();
+                batch.iter().for_each(|row| vectors.extend(&first[row.before].vector));
+                let pieces = shaped(spec, batch.len(), &numbers)?;
+                let vectors = shaped(spec, batch.len(), &vectors)?;
+                debug_assert_eq!(vectors.ncols(), self.width);
+                let context = context(spec, &self.columns, &batch)?;
+                let inputs = [
+                    Input::I32(pieces.into_dyn()),
+                    Input::F32(vectors.into_dyn()),
+                    Input::F32(context.view().into_dyn()),
+                ];
+                let result = self.graph.run(inputs)?;
+                for (row, raw) in chunk.iter().map(|n| &rows[*n]).zip(result[0].outer_iter()) {
+                    let raw: Vec<f32> = raw.iter().copied().collect();
+                    tell(&mut out[row.place], row, &self.labels, &raw, |label, x| {
+                        self.spec.calibration.get(label).map_or(x, |line| interpolate(line, x))
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Raises a message's scores to those of a reading.
+fn tell(
+    slot: &mut MessageScores,
+    row: &Row,
+    labels: &[ChatLabel],
+    raw: &[f32],
+    calibrate: impl Fn(&str, f32) -> f32,
+) {
+    let mut told = Scores::default();
+    for (label, raw) in labels.iter().zip(raw) {
+        // The graph's outputs were checked to be finite.
+        if let Some(score) = Score::new(calibrate(label.name(), raw.clamp(0.0, 1.0))) {
+            told.set(*label as usize, score);
+        }
+    }
+    if row.plain {
+        slot.plain = Some(slot.plain.unwrap_or_default().max(told));
+    } else {
+        slot.own = slot.own.max(told);
+    }
+}
+
+/// The rows of a batch, its last repeated until it has a size that the graphs run.
+fn padded(chunk: &[usize]) -> impl Iterator<Item = usize> + '_ {
+    (0..filled(chunk.len())).map(|n| chunk[n.min(chunk.len() - 1)])
+}
+
+/// Numbers of the batch's rows one after the other, each cut or padded with 0 to `length`.
+fn fill(out: &mut Vec<i32>, batch: &[&Row], numbers: &[Vec<i32>], length: usize) {
+    out.clear();
+    for row in batch {
+        let own = &numbers[row.place];
+        let kept = own.len().min(length);
+        out.extend_from_slice(&own[..kept]);
+        out.resize(out.len() + length - kept, 0);
+    }
+}
+
+fn shaped<'a, T>(
+    spec: &ModelSpec,
+    rows: usize,
+    values: &'a [T],
+) -> Result<ArrayView2<'a, T>, ModelError> {
+    ArrayView2::from_shape((rows, values.len() / rows.max(1)), values)
+        .map_err(|e| spec.error(e.to_string(), "report this"))
+}
+
+/// What each row is told besides the text.
+fn context(
+    spec: &ModelSpec,
+    columns: &[String],
+    batch: &[&Row],
+) -> Result<Array2<f32>, ModelError> {
+    let mut out = Vec::with_capacity(batch.len() * columns.len());
+    for row in batch {
+        out.extend(columns.iter().map(|column| {
+            let on = match column.as_str() {
+                "paid" => row.paid,
+                setting => setting == row.setting.name(),
+            };
+            f32::from(u8::from(on))
+        }));
+    }
+    Array2::from_shape_vec((batch.len(), columns.len()), out)
+        .map_err(|e| spec.error(e.to_string(), "report this"))
+}
+
+fn columns_known(spec: &ModelSpec, context: &TensorSpec) -> Result<(), ModelError> {
+    let known = |column: &String| {
+        column == "paid" || Setting::ALL.iter().any(|setting| setting.name() == column)
+    };
+    match context.columns.iter().find(|column| !known(column)) {
+        Some(column) => {
+            let what = format!("context column `{column}` is not known");
+            Err(spec.error(what, "paid, real, game, sport, fiction, unknown are"))
+        }
+        None => Ok(()),
+    }
+}
+
+fn labels_of(output: &TensorSpec) -> Vec<ChatLabel> {
+    output.labels.iter().filter_map(|label| ChatLabel::from_name(label)).collect()
+}
+
+fn rising(lengths: &[usize]) -> bool {
+    lengths.windows(2).all(|w| w[0] < w[1]) && lengths.first().is_some_and(|n| *n > 0)
+}
+
+/// The place of the shortest length that holds `count`, else of the longest.
+fn fitting(lengths: &[usize], count: usize) -> usize {
+    lengths.iter().position(|length| *length >= count).unwrap_or(lengths.len() - 1)
+}

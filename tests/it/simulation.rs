@@ -1,0 +1,241 @@
+//! Evenings of the whole house, each drawn from one seed: feeds that break off and tell things again, stores that fail,
+//! succeed unheard or take their time, sinks that are dead, slow or mute, floods, clocks that are set ahead and back,
+//! and deaths. Gate, shards, committer, store, journal and delivery are the daemon's own; sockets, the models' threads
+//! and time are not. Whatever went wrong, what came of it is what should have come.
+//!
+//! A seed that fails is printed; `VIGIE_SEED=… make test ARGS=simulation` repeats it, `VIGIE_TRACE=1` with all that
+//! happened.
+
+#[path = "simulation/check.rs"]
+mod check;
+#[path = "simulation/house.rs"]
+mod house;
+#[path = "simulation/lots.rs"]
+mod lots;
+#[path = "simulation/model.rs"]
+mod model;
+#[path = "simulation/parts.rs"]
+mod parts;
+#[path = "simulation/plan.rs"]
+mod plan;
+#[path = "simulation/story.rs"]
+mod story;
+#[path = "simulation/world.rs"]
+mod world;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use crate::long::rounds;
+
+use self::house::{Outcome, Setting};
+use self::plan::Plan;
+
+fn seed_asked() -> Option<u64> {
+    std::env::var("VIGIE_SEED").ok()?.parse().ok()
+}
+
+/// A folder for one evening: in memory where there is such a place, since thousands of commits are to be synced.
+fn folder() -> tempfile::TempDir {
+    let memory = std::path::Path::new("/dev/shm");
+    match memory.is_dir() {
+        true => tempfile::tempdir_in(memory).or_else(|_| tempfile::tempdir()),
+        false => tempfile::tempdir(),
+    }
+    .expect("a folder")
+}
+
+/// One evening, and what is wrong with it.
+fn run(plan: &Plan, words: bool) -> (Outcome, Vec<String>) {
+    let folder = folder();
+    let setting = Setting::new(folder.path(), plan.shape.begins.len(), plan.live);
+    let story = story::story(plan.seed, &plan.shape);
+    let out = house::evening(&setting, plan, &story, folder.path(), words);
+    let should = match plan.live {
+        // Seconds of a clock are no matter of the lines alone: a house in which nothing goes wrong tells.
+        true => {
+            let folder = self::folder();
+            let calm = Plan { shape: plan.shape.clone(), ..Plan::calm(plan.seed) };
+            let out = house::evening(&setting, &calm, &story, folder.path(), false);
+            model::Should {
+                revisions: out.revisions,
+                channels: out.channels,
+                consumed: Default::default(),
+            }
+        }
+        false => model::should(&setting, &story),
+    };
+    let wrong = check::check(&setting, plan, &story, &should, &out, folder.path());
+    (out, wrong)
+}
+
+/// Runs seeds on as many threads as there are cores; tells the first that fails.
+fn seeds(from: u64, many: u64) {
+    let next = AtomicU64::new(from);
+    let failed = parking_lot::Mutex::new(Vec::new());
+    let (alerts, lives) = (AtomicU64::new(0), AtomicU64::new(0));
+    let (ran, deadline) = (AtomicU64::new(0), crate::long::deadline());
+    let threads = std::thread::available_parallelism().map_or(2, |n| n.get()).min(2);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    let over = deadline.is_some_and(|deadline| Instant::now() > deadline);
+                    if seed >= from + many || over || failed.lock().len() >= 3 {
+                        break;
+                    }
+                    if ran.fetch_add(1, Ordering::Relaxed) % 100 == 99 {
+                        eprintln!("up to seed {seed}");
+                    }
+                    let caught = std::panic::catch_unwind(|| run(&Plan::of(seed), false));
+                    match caught {
+                        Ok((out, wrong)) => {
+                            alerts.fetch_add(out.revisions.len() as u64, Ordering::Relaxed);
+                            lives.fetch_add(out.lives.into(), Ordering::Relaxed);
+                            if !wrong.is_empty() {
+                                failed.lock().push((seed, wrong));
+                            }
+                        }
+                        Err(_) => failed.lock().push((seed, vec!["it panicked".into()])),
+                    }
+                }
+            });
+        }
+    });
+    let failed = failed.into_inner();
+    for (seed, wrong) in &failed {
+        eprintln!("VIGIE_SEED={seed} make test ARGS=simulation");
+        wrong.iter().take(12).for_each(|what| eprintln!("  {what}"));
+    }
+    eprintln!(
+        "{} evenings from seed {from}: {} lives, {} revisions of alerts",
+        ran.into_inner(),
+        lives.into_inner(),
+        alerts.into_inner()
+    );
+    assert!(
+        failed.is_empty(),
+        "seeds {:?}",
+        failed.iter().map(|(seed, _)| seed).collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn whatever_goes_wrong_what_comes_of_an_evening_is_what_should() {
+    match seed_asked() {
+        Some(seed) => {
+            let words = std::env::var_os("VIGIE_TRACE").is_some();
+            let plan = Plan::of(seed);
+            let (out, wrong) = run(&plan, words);
+            out.words.iter().for_each(|line| eprintln!("{line}"));
+            eprintln!(
+                "{plan:#?}\n{} lives, {} revisions, trace {}",
+                out.lives,
+                out.revisions.len(),
+                out.digest
+            );
+            assert!(wrong.is_empty(), "VIGIE_SEED={seed}: {wrong:#?}");
+        }
+        None => {
+            // A long run draws other seeds every time.
+            let from = rounds(0, rand::random::<u32>().into());
+            seeds(from, rounds(20, 3_000));
+        }
+    }
+}
+
+/// An evening of five channels in which only one thing goes wrong.
+fn must_be_right(seed: u64, wrongly: impl FnOnce(&mut Plan)) -> Outcome {
+    let mut plan = Plan::calm(seed);
+    (plan.live, plan.shape.flood) = (false, 0);
+    plan.shape.channels = 5;
+    wrongly(&mut plan);
+    plan.lost.resize(plan.shape.begins.len(), Vec::new());
+    plan.shape.twins &= plan.shape.begins.len() > 1;
+    let (out, wrong) = run(&plan, false);
+    assert!(wrong.is_empty(), "{plan:#?}: {wrong:#?}");
+    assert!(out.revisions.len() > 3, "something happens");
+    out
+}
+
+#[test]
+fn every_channel_that_changed_is_in_the_next_checkpoint() {
+    // The more channels are quiet when it is asked for, the more of them only it knows.
+    let out = must_be_right(1, |plan| {
+        plan.scoring = 2;
+        plan.deaths = std::iter::once(60_000..61_000).collect();
+    });
+    assert_eq!(out.lives, 2);
+}
+
+#[test]
+fn feeds_that_tell_of_different_evenings_keep_their_own_time() {
+    must_be_right(2, |plan| {
+        let begin = plan.shape.begins[0];
+        plan.shape.begins = vec![begin, begin.plus_ms(-400 * 86_400_000)];
+    });
+}
+
+#[test]
+fn whoever_sets_the_machine_s_time_neither_silences_a_sink_nor_ages_a_message() {
+    const DAY: i64 = 86_400_000;
+    for by in [-3_600_000, 3_600_000, -365 * DAY, 365 * DAY] {
+        let out = must_be_right(3, |plan| {
+            // It is set while a message waits for a sink that is dead.
+            plan.sinks[0].dead = std::iter::once(20_000..plan.shape.lasts).collect();
+            plan.jumps = vec![(plan.shape.lasts / 2, by)];
+        });
+        let late = out.ended - out.lasts;
+        assert!(late < 6 * 60_000, "set by {by} ms, the last was delivered after {late} ms");
+    }
+}
+
+/// From a revision's own time to when a sink had it, at the longest, in milliseconds of the evening.
+fn slowest(out: &Outcome, sink: &str, begins: vigie::event::Timestamp) -> i64 {
+    let late = |((alert, revision), change): (&(String, u32), &vigie::alert::Change)| {
+        let key = (sink.to_owned(), format!("{alert}-{revision}"));
+        Some(out.first.get(&key)? - change.alert.updated_at.since(begins))
+    };
+    out.revisions.iter().filter_map(late).max().expect("alerts")
+}
+
+#[test]
+fn a_feed_that_is_down_delays_no_other() {
+    let mut begins = None;
+    let out = must_be_right(4, |plan| {
+        let begin = plan.shape.begins[0];
+        plan.shape.begins = vec![begin, begin];
+        plan.lost = vec![std::iter::once(16_000..plan.shape.lasts).collect(), Vec::new()];
+        begins = Some(begin);
+    });
+    let mut of_the_other = out;
+    // The other one's channels have odd numbers.
+    let odd = |channel: &str| channel.ends_with(['1', '3']);
+    of_the_other.revisions.retain(|_, change| odd(change.alert.channel.as_str()));
+    let late = slowest(&of_the_other, "second", begins.expect("set"));
+    assert!(late < 3_000, "{late} ms");
+}
+
+#[test]
+fn a_sink_that_is_slow_delays_no_other() {
+    let mut begins = None;
+    let out = must_be_right(5, |plan| {
+        plan.shape.begins.truncate(1);
+        plan.sinks[0].slow = std::iter::once(0..plan.shape.lasts + 60_000).collect();
+        begins = Some(plan.shape.begins[0]);
+    });
+    let late = slowest(&out, "second", begins.expect("set"));
+    assert!(late < 3_000, "{late} ms");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_history_and_another_one_another() {
+    let seed = seed_asked().unwrap_or(7);
+    let histories = [seed, seed, seed + 1].map(|seed| run(&Plan::of(seed), true).0);
+    let [first, again, other] = &histories;
+    let differ = first.words.iter().zip(&again.words).find(|(a, b)| a != b);
+    assert_eq!(differ, None, "VIGIE_SEED={seed}");
+    assert_eq!(first.digest, again.digest, "VIGIE_SEED={seed}");
+    assert_ne!(first.digest, other.digest);
+}

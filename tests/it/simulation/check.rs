@@ -1,0 +1,338 @@
+//! What must hold of every evening, whatever went wrong in it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use serde_json::Value;
+use vigie::alert::{Change, ChangeKind};
+use vigie::cli::replay::replay;
+use vigie::event::{Fuel, Kind, Unscored};
+use vigie::evidence::{Evidence, EvidenceOptions};
+use vigie::store::journal::{Entry, Reader};
+
+use super::house::{Outcome, Setting};
+use super::model::{Should, word};
+use super::plan::Plan;
+use super::story::{FLOODED, NAME, PERSON, Story, TWINS};
+use super::world::revision;
+
+/// Everything that is not as it should be, in words.
+pub fn check(
+    setting: &Setting,
+    plan: &Plan,
+    story: &Story,
+    should: &Should,
+    out: &Outcome,
+    folder: &Path,
+) -> Vec<String> {
+    let mut wrong = out.wrong.clone();
+    alerts(plan, should, out, &mut wrong);
+    levels(out, &mut wrong);
+    sinks(out, &mut wrong);
+    journal(setting, out, folder, &mut wrong);
+    money(plan, story, out, &mut wrong);
+    home(out, &mut wrong);
+    if out.lives == 1 {
+        explained(plan, out, folder, &mut wrong);
+        counts(out, folder, &mut wrong);
+        order(should, folder, &mut wrong);
+    }
+    wrong
+}
+
+/// Alerts and what channels remember are those of the evening as it should be.
+fn alerts(plan: &Plan, should: &Should, out: &Outcome, wrong: &mut Vec<String>) {
+    let strict = |change: &Change| change.alert.channel.as_str() != TWINS;
+    if plan.live {
+        return raised(plan, should, out, wrong);
+    }
+    for (key, change) in should.revisions.iter().filter(|(_, change)| strict(change)) {
+        match out.revisions.get(key) {
+            None => wrong.push(format!("{key:?} was not raised: {}", told(change))),
+            Some(came) if came != change => {
+                wrong.push(format!("{key:?} should be {}\n  and is {}", told(change), told(came)));
+            }
+            Some(_) => {}
+        }
+    }
+    for (key, change) in out.revisions.iter().filter(|(_, change)| strict(change)) {
+        if !should.revisions.contains_key(key) {
+            wrong.push(format!("{key:?} should not be: {}", told(change)));
+        }
+    }
+    for (channel, state) in should.channels.iter().filter(|(channel, _)| *channel != TWINS) {
+        let came = out.channels.get(channel).unwrap_or(&Value::Null);
+        if let Some(place) = differs(state, came, String::new()) {
+            wrong.push(format!("{channel} remembers otherwise: {place}"));
+        }
+    }
+}
+
+/// On a live clock seconds pass while a feed is down, and are not made up: the same alerts, of the same highest level. What
+/// is shed under a flood is not heard.
+fn raised(plan: &Plan, should: &Should, out: &Outcome, wrong: &mut Vec<String>) {
+    let highest = |revisions: &BTreeMap<(String, u32), Change>| {
+        let mut all: BTreeMap<String, (String, vigie::event::Level)> = BTreeMap::new();
+        for ((id, _), change) in revisions {
+            let alert = &change.alert;
+            let channel = alert.channel.to_string();
+            if channel != TWINS && (plan.shape.flood == 0 || channel != FLOODED) {
+                all.insert(id.clone(), (channel, alert.level));
+            }
+        }
+        all
+    };
+    let (want, came) = (highest(&should.revisions), highest(&out.revisions));
+    for (id, alert) in &want {
+        match came.get(id) {
+            Some(level) if level == alert => {}
+            other => wrong.push(format!("{id} should be {alert:?} and is {other:?}")),
+        }
+    }
+    for (id, alert) in came.iter().filter(|(id, _)| !want.contains_key(*id)) {
+        wrong.push(format!("{id} should not be: {alert:?}"));
+    }
+}
+
+fn told(change: &Change) -> String {
+    let alert = &change.alert;
+    format!(
+        "{} {:?} {:?} {} {}",
+        alert.channel, change.kind, alert.level_now, alert.updated_at, alert.summary
+    )
+}
+
+/// The first place at which two values differ.
+fn differs(a: &Value, b: &Value, place: String) -> Option<String> {
+    match (a, b) {
+        (Value::Object(a), Value::Object(b)) => {
+            let keys: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+            keys.into_iter().find_map(|key| {
+                let of = |map: &serde_json::Map<String, Value>| {
+                    map.get(key).cloned().unwrap_or_default()
+                };
+                differs(&of(a), &of(b), format!("{place}.{key}"))
+            })
+        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            let mut pairs = a.iter().zip(b).enumerate();
+            pairs.find_map(|(n, (a, b))| differs(a, b, format!("{place}[{n}]")))
+        }
+        _ if a == b => None,
+        _ => Some(format!("{place}: {a} became {b}")),
+    }
+}
+
+/// Revisions count from 1, the level of an alert never falls, and what it is now is never above it.
+fn levels(out: &Outcome, wrong: &mut Vec<String>) {
+    let mut by_alert: BTreeMap<&str, Vec<&Change>> = BTreeMap::new();
+    for ((alert, _), change) in &out.revisions {
+        by_alert.entry(alert).or_default().push(change);
+    }
+    for (id, changes) in by_alert {
+        let mut level = None;
+        for (n, change) in changes.iter().enumerate() {
+            let alert = &change.alert;
+            if alert.revision as usize != n + 1 {
+                wrong.push(format!("{id}: revision {} is number {}", alert.revision, n + 1));
+            }
+            if (change.kind == ChangeKind::Opened) != (n == 0) {
+                wrong.push(format!("{id}: revision {} is {:?}", alert.revision, change.kind));
+            }
+            if Some(alert.level) < level || alert.level_now > alert.level {
+                wrong.push(format!(
+                    "{id}: revision {} from {level:?} to {:?}",
+                    alert.revision, alert.level
+                ));
+            }
+            level = Some(alert.level);
+        }
+    }
+}
+
+/// Every sink took every revision, each id with one body, and nothing that the store does not hold.
+fn sinks(out: &Outcome, wrong: &mut Vec<String>) {
+    for sink in ["trust", "second"] {
+        for (alert, revision) in out.revisions.keys() {
+            let id = format!("{alert}-{revision}");
+            if !out.took.contains_key(&(sink.to_owned(), id.clone())) {
+                wrong.push(format!("{sink} never took {id}"));
+            }
+        }
+    }
+    for ((sink, id), bodies) in &out.took {
+        if bodies.len() != 1 {
+            wrong.push(format!("{sink} took {} bodies as {id}: {bodies:#?}", bodies.len()));
+        }
+        let known = |(alert, revision): (uuid::Uuid, u32)| {
+            out.revisions.contains_key(&(alert.to_string(), revision))
+        };
+        if !id.starts_with("sink-") && !revision(id).is_some_and(known) {
+            wrong.push(format!("{sink} took {id}, which the store does not hold"));
+        }
+    }
+}
+
+/// The journal gives the same alerts again.
+fn journal(setting: &Setting, out: &Outcome, folder: &Path, wrong: &mut Vec<String>) {
+    let mut replayed = BTreeMap::new();
+    let done = replay(&[folder.to_owned()], &setting.config, 1, &mut |change| {
+        replayed.insert((change.alert.id.to_string(), change.alert.revision), change.clone());
+    });
+    if let Err(error) = done {
+        wrong.push(format!("the journal cannot be replayed: {error}"));
+    }
+    for (key, change) in &out.revisions {
+        if replayed.get(key) != Some(change) {
+            let came = replayed.get(key).map_or("nothing".into(), told);
+            wrong.push(format!("the journal: {key:?} was {}\n  and is {came}", told(change)));
+        }
+    }
+    for (key, change) in &replayed {
+        if !out.revisions.contains_key(key) {
+            wrong.push(format!("the journal tells {key:?}, which never was: {}", told(change)));
+        }
+    }
+}
+
+/// No log from `info` up and no metric names a person or a channel, or says what was said.
+fn home(out: &Outcome, wrong: &mut Vec<String>) {
+    for secret in [NAME, PERSON, "sim:", "distress=", "incitement=", "gift "] {
+        for (what, text) in [("log", &out.logs), ("metric", &out.metrics)] {
+            if let Some(line) = text.lines().find(|line| line.contains(secret)) {
+                wrong.push(format!("a {what} tells `{secret}`: {line}"));
+            }
+        }
+    }
+}
+
+/// Each alert tells its reasons, what they weigh, the rule's thresholds, the config, and pieces of evidence that are there.
+fn explained(plan: &Plan, out: &Outcome, folder: &Path, wrong: &mut Vec<String>) {
+    // What comes as a backlog goes past the ring of two minutes faster than it is judged.
+    let kept = plan.lost.iter().all(Vec::is_empty);
+    let evidence = Evidence::open(folder, EvidenceOptions::default()).expect("it opens");
+    for (key, change) in &out.revisions {
+        let alert = &change.alert;
+        let weights: f32 = alert.reasons.iter().map(|reason| reason.weight).sum();
+        let told = alert.reasons.iter().all(|reason| {
+            !reason.text.is_empty() && alert.rule.is_some() == reason.threshold.is_some()
+        });
+        if alert.reasons.is_empty() || (weights - 1.0).abs() > 0.01 || !told {
+            wrong.push(format!("{key:?} does not tell why: {:?}", alert.reasons));
+        }
+        if !alert.config.starts_with("sha256:") || alert.models.is_empty() {
+            wrong.push(format!("{key:?} does not tell by what it was judged"));
+        }
+        let known: BTreeSet<_> = alert.evidence.iter().map(|item| item.digest).collect();
+        let cited = alert.reasons.iter().flat_map(|reason| &reason.evidence);
+        for digest in cited.chain(&known) {
+            if !known.contains(digest) || kept && evidence.get(digest).is_none() {
+                wrong.push(format!("{key:?} cites {digest}, which is not there"));
+            }
+        }
+    }
+}
+
+/// No donation counts twice or is lost, whoever tells of it and how often.
+fn money(plan: &Plan, story: &Story, out: &Outcome, wrong: &mut Vec<String>) {
+    let mut given: BTreeMap<String, BTreeMap<String, i64>> = BTreeMap::new();
+    for line in story.feeds.iter().flatten() {
+        let Ok(event) = serde_json::from_str::<Value>(&line.text) else { continue };
+        if event["type"] != "donation" {
+            continue;
+        }
+        let (channel, text) = (event["channel"].to_string(), event["text"].to_string());
+        let cents = event["amount"]["value"].as_str().map(|value| value.replace('.', ""));
+        let cents = cents.and_then(|cents| cents.parse().ok()).expect("cents");
+        // Both tellings of a gift have the same words; words of two gifts differ.
+        given.entry(channel.trim_matches('"').to_owned()).or_default().insert(text, cents);
+    }
+    // With times that are compared with a clock set back, hours are other ones.
+    for (channel, gifts) in given {
+        let Some(state) = out.channels.get(&channel) else {
+            wrong.push(format!("{channel} is forgotten"));
+            continue;
+        };
+        let hours = state["channel"]["purse"]["hours"].as_array().cloned().unwrap_or_default();
+        let cents = |hour: &Value| {
+            let euros: f64 = hour["eur"].as_str().and_then(|eur| eur.parse().ok()).unwrap_or(0.0);
+            (euros * 100.0).round() as i64
+        };
+        let got: i64 = hours.iter().map(cents).sum();
+        let want: i64 = gifts.values().sum();
+        if got != want {
+            wrong
+                .push(format!("{channel} was given {want} cents and counts {got} ({})", plan.live));
+        }
+    }
+}
+
+/// Each channel consumed what it should, in that order; the first place where it did not.
+fn order(should: &Should, folder: &Path, wrong: &mut Vec<String>) {
+    let mut came: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for entry in Reader::open(&[folder.to_owned()]).expect("a journal") {
+        let Entry::Consumed(consumed) = entry.expect("it reads") else { continue };
+        came.entry(consumed.channel.to_string()).or_default().push(word(&consumed));
+    }
+    for (channel, want) in should.consumed.iter().filter(|(channel, _)| *channel != TWINS) {
+        let came = came.remove(channel).unwrap_or_default();
+        let differ = (0..want.len().max(came.len())).find(|n| want.get(*n) != came.get(*n));
+        if let Some(n) = differ {
+            let around = |all: &[String]| all[n.saturating_sub(2)..all.len().min(n + 2)].join(", ");
+            wrong.push(format!(
+                "{channel} should consume {}; it was {}",
+                around(want),
+                around(&came)
+            ));
+        }
+    }
+}
+
+/// What was received is repeats and what was admitted; what was admitted was consumed, and what was shed is counted.
+fn counts(out: &Outcome, folder: &Path, wrong: &mut Vec<String>) {
+    let sum = |family: &str, with: &str| -> u64 {
+        let lines =
+            out.metrics.lines().filter(|line| line.starts_with(family) && line.contains(with));
+        lines.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum::<f64>() as u64
+    };
+    let admitted = sum("vigie_feed_events_total", "");
+    let dropped = |reason: &str| sum("vigie_events_dropped_total", &format!("reason=\"{reason}\""));
+    if admitted + dropped("repeat") != out.given {
+        wrong.push(format!(
+            "{} came, {admitted} admitted, {} repeats",
+            out.given,
+            dropped("repeat")
+        ));
+    }
+    if dropped("malformed") != out.unreadable {
+        wrong.push(format!("{} unreadable, {} counted", out.unreadable, dropped("malformed")));
+    }
+    let (mut events, mut frames, mut shed, mut shed_looks) = (0, 0, 0, 0);
+    let mut ids = BTreeSet::new();
+    for entry in Reader::open(&[folder.to_owned()]).expect("a journal") {
+        let Entry::Consumed(consumed) = entry.expect("it reads") else { continue };
+        match &consumed.fuel {
+            Fuel::Event { event, unscored, .. } => {
+                events += 1;
+                shed += u64::from(*unscored == Some(Unscored::Shed));
+                if *unscored == Some(Unscored::Shed) && event.kind() != Kind::Chat {
+                    wrong.push(format!("{} is no chat and was shed", event.id));
+                }
+                if !ids.insert((consumed.channel.clone(), event.id.clone())) {
+                    wrong.push(format!("{} was consumed twice", event.id));
+                }
+            }
+            Fuel::Look { look } => {
+                frames += look.frames.len() as u64;
+                shed_looks += u64::from(look.unscored == Some(Unscored::Shed));
+            }
+            _ => {}
+        }
+    }
+    if events + frames != admitted {
+        wrong.push(format!("{admitted} admitted, {events} and {frames} pictures consumed"));
+    }
+    if shed != dropped("shed_chat") || shed_looks != dropped("shed_look") {
+        wrong.push(format!("{shed} shed, {} counted", dropped("shed_chat")));
+    }
+}

@@ -1,0 +1,139 @@
+"""Both stages together: which messages the first drops, what the whole says, and the points that turn scores into probabilities."""
+
+import numpy as np
+
+import report
+from corpus import LABELS
+from data import DANGER
+from measure import NAMES, mix
+
+# Of what the second stage scores .5 or more, at most this share may be dropped (on dev; half of what is promised).
+SHARE = {label: 0.005 if label in DANGER else 0.025 for label in LABELS}
+# No limit above this score of the first stage, calibrated.
+TOP = 0.40
+
+
+def isotonic(x, y, w):
+    """Non-decreasing means (pool adjacent violators) of points sorted by x: list of (mean x, mean y, mass)."""
+    order = np.argsort(x, kind="stable")
+    blocks = []
+    for i in order:
+        if w[i] <= 0:
+            continue
+        blocks.append([x[i] * w[i], y[i] * w[i], w[i]])
+        while len(blocks) > 1 and blocks[-2][1] / blocks[-2][2] >= blocks[-1][1] / blocks[-1][2]:
+            last = blocks.pop()
+            blocks[-1] = [a + b for a, b in zip(blocks[-1], last)]
+    return [(a / m, b / m, m) for a, b, m in blocks]
+
+
+def line(z, y, w, cut, soften, bins=8):
+    """Calibration points through (cut, .5): on either side a non-decreasing fit on the weighted mix, a few points each."""
+    points = [[0.0, 0.0]]
+
+    def add(at, p):
+        x = round(float(report.sigmoid(at / soften)), 6)
+        if x > points[-1][0] + 2e-6:
+            points.append([x, round(float(max(p, points[-1][1])), 4)])
+
+    keep = w > 0
+    z, y, w = z[keep], y[keep], w[keep]
+    for low in (True, False):
+        side = z < cut if low else z >= cut
+        if side.sum() > 30:
+            edges = np.quantile(z[side], np.linspace(0, 1, bins + 1))
+            place = np.clip(np.searchsorted(edges, z[side], side="right") - 1, 0, bins - 1)
+            xs, ys, ws = [], [], []
+            for b in range(bins):
+                t = place == b
+                mass = w[side][t].sum()
+                if mass > 0:
+                    xs.append((z[side][t] * w[side][t]).sum() / mass)
+                    # Two messages' worth of doubt.
+                    doubt = 2 * w[side].mean()
+                    ys.append(((y[side][t] * w[side][t]).sum() + 0.5 * doubt) / (mass + doubt))
+                    ws.append(mass)
+            for x, p, _ in isotonic(np.array(xs), np.array(ys), np.array(ws)):
+                if low and x < cut - 0.05:
+                    add(x, min(p, 0.49))
+                if not low and x > cut + 0.05:
+                    add(x, min(max(p, 0.51), 0.995))
+        if low:
+            add(cut, 0.5)
+    points.append([1.0, max(0.995, points[-1][1])])
+    # The decision point is exact.
+    return points
+
+
+def cuts(rows, z, y, mask):
+    """Per label the logit at which it is raised: quiet on ordinary dev chat, else the best F1 on dev."""
+    source, split, _ = report.masks(rows)
+    out = []
+    for j, label in enumerate(LABELS):
+        dev = (split == "dev") & (mask[:, j] > 0)
+        true = y[:, j] >= 0.5
+        if label in report.BUDGET:
+            plain = dev & ~np.isin(source, ["corpus", "hand"]) & ~true
+            negative = np.sort(z[plain, j])[::-1]
+            allowed = max(1, int(report.BUDGET[label] * len(negative)))
+            written = dev & np.isin(source, ["hand", "corpus"])
+            cut = max(negative[allowed] + 1e-3, report.best_f1(z[written, j], true[written]) - 0.5, -1.5)
+        else:
+            parts = [dev & (source == s) for s in NAMES] + [dev & (source == "hand")]
+            parts = [t for t in parts if true[t].sum() >= 8]
+            tried = np.linspace(-1.5, 3, 46)
+            cut = max(tried, key=lambda c: np.mean([report.f1(z[t, j] >= c, true[t])[2] for t in parts]))
+        out.append(float(cut))
+    return out
+
+
+def calibrate(rows, z, y, mask, soften=1.0):
+    """Points per label from the graph's score, sigmoid(z / soften), to a probability."""
+    at = cuts(rows, z, y, mask)
+    return {label: line(z[:, j], (y[:, j] >= 0.5).astype(float), mix(rows, y, mask, j, "dev"), at[j], soften) for j, label in enumerate(LABELS)}
+
+
+def apply(z, calibration, soften=1.0):
+    raw = report.sigmoid(z / soften)
+    return np.stack([np.interp(raw[:, j], *np.array(calibration[label]).T) for j, label in enumerate(LABELS)], 1)
+
+
+def limits(rows, z1, p1, p2):
+    """Per label the first stage's score (not calibrated) below which, if all are, a message is dropped."""
+    _, split, _ = report.masks(rows)
+    dev = split == "dev"
+    out = {}
+    for j, label in enumerate(LABELS):
+        raised = dev & (p2[:, j] >= 0.5)
+        limit = np.quantile(z1[raised, j], SHARE[label]) if raised.sum() >= 20 else -4.0
+        quiet = z1[p1[:, j] < TOP, j]
+        limit = min(float(limit), float(quiet.max()) if len(quiet) else -4.0, 2.0)
+        out[label] = round(float(report.sigmoid(limit)), 5)
+    return out
+
+
+def dropped(z1, drop):
+    return (report.sigmoid(z1) < np.array([drop[label] for label in LABELS])).all(1)
+
+
+def whole(z1, p1, p2, drop):
+    return np.where(dropped(z1, drop)[:, None], p1, p2)
+
+
+def told(rows, z1, p2, drop, split="test"):
+    """What the drop rule costs, on real chat and on held-out authors apart: lines of a table."""
+    source, part, _ = report.masks(rows)
+    gone = dropped(z1, drop)
+    out = ["| | messages | dropped | dropped of what the second stage raises: danger | other labels |", "| --- | --- | --- | --- | --- |"]
+    danger = [LABELS.index(label) for label in DANGER]
+    other = [j for j in range(8) if j not in danger]
+    for name, t in (("real chat", np.isin(source, list(NAMES))), ("held-out authors", source == "hand"), ("written families", source == "corpus")):
+        t = t & (part == split)
+        cells = []
+        for cols in (danger, other):
+            raised = t & (p2[:, cols] >= 0.5).any(1)
+            lost, n = int((raised & gone).sum()), int(raised.sum())
+            lo, hi = report.wilson(lost, n)
+            cells.append(f"{lost} of {n} [{100 * lo:.1f} %, {100 * hi:.1f} %]")
+        out.append(f"| {name} | {int(t.sum())} | {100 * gone[t].mean():.0f} % | {cells[0]} | {cells[1]} |")
+    return out
