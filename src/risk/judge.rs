@@ -223,14 +223,23 @@ impl Judge {
         match &assessment.decider {
             Decider::Nothing => Vec::new(),
             Decider::Rule { holds, .. } => {
-                let weight = 1.0 / holds.len().max(1) as f32;
+                // A signal that several conditions ask about is one ground, against the strictest of them.
+                let mut strictest: Vec<&Holds> = Vec::with_capacity(holds.len());
+                for held in holds {
+                    match strictest.iter_mut().find(|known| known.signal == held.signal) {
+                        Some(known) if known.threshold < held.threshold => *known = held,
+                        Some(_) => {}
+                        None => strictest.push(held),
+                    }
+                }
+                let weight = 1.0 / strictest.len().max(1) as f32;
                 let ground = |h: &Holds| Ground {
                     signal: h.signal,
                     value: h.value,
                     threshold: Some(h.threshold),
                     weight,
                 };
-                holds.iter().map(ground).collect()
+                strictest.into_iter().map(ground).collect()
             }
             Decider::Model => self.model_grounds(assessment.level, signals, run),
         }
@@ -366,6 +375,29 @@ mod tests {
         let (a, matches) = judge.assess(&mut State::default(), &on, None, None, Timestamp(0), true);
         assert_eq!((a.level, a.offences.len()), (Level::None, 0));
         assert_eq!(matches.0, [0]);
+    }
+
+    #[test]
+    fn a_signal_that_several_conditions_ask_about_is_one_ground() {
+        let held = |signal, threshold| Holds { signal, value: 5.0, threshold };
+        let a = Assessment {
+            level: Level::Danger,
+            score: 0.9,
+            decider: Decider::Rule {
+                name: "r".into(),
+                holds: vec![
+                    held(Signal::ChatThreat60s, 2.0),
+                    held(Signal::ChatDistress60s, 1.0),
+                    held(Signal::ChatThreat60s, 3.0),
+                ],
+            },
+            tense: Tense::Ongoing,
+            offences: Vec::new(),
+        };
+        let grounds = Judge::default().grounds(&a, &Signals::default(), &mut |_| Vec::new());
+        let told: Vec<_> = grounds.iter().map(|g| (g.signal, g.threshold, g.weight)).collect();
+        let threat = (Signal::ChatThreat60s, Some(3.0), 0.5);
+        assert_eq!(told, [threat, (Signal::ChatDistress60s, Some(1.0), 0.5)]);
     }
 
     #[test]

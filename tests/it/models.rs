@@ -22,6 +22,8 @@ use vigie::model::{
 
 #[path = "models/refused.rs"]
 mod refused;
+#[path = "models/second.rs"]
+mod second;
 
 pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

@@ -33,7 +33,7 @@ def line(z, y, w, cut, soften, bins=8):
 
     def add(at, p):
         x = round(float(report.sigmoid(at / soften)), 6)
-        if x > points[-1][0] + 2e-6:
+        if points[-1][0] + 2e-6 < x < 1 - 2e-6:
             points.append([x, round(float(max(p, points[-1][1])), 4)])
 
     keep = w > 0
@@ -109,6 +109,15 @@ def limits(rows, z1, p1, p2):
         quiet = z1[p1[:, j] < TOP, j]
         limit = min(float(limit), float(quiet.max()) if len(quiet) else -4.0, 2.0)
         out[label] = round(float(report.sigmoid(limit)), 5)
+    return out
+
+
+def below(points, drop, most=0.1):
+    """The first stage's points where a second follows: a score at the drop limit reads `most`, one below it in proportion."""
+    out = {}
+    for label, line in points.items():
+        above = [[x, p] for x, p in line if x > drop[label] and p >= 0.5]
+        out[label] = [[0.0, 0.0], [drop[label], most], *above]
     return out
 
 

@@ -22,6 +22,8 @@ SHARE |= {s: 1.0 for s in ("youtube_live_news", "twitch_emotes_sentiment", "twit
                            "toxifrench_500", "convabuse", "normvio_moderated")}
 REST = 0.25
 WEIGHT = {"hand": 2.0}
+# Share of the first stage in what the second says.
+FIRST = 0.35
 TOP = 40000
 
 
@@ -101,10 +103,26 @@ def predict(params, tokens, vocabulary, side, context):
     return deep.run(deep.logits, params, whole, side, context)
 
 
+def joined(p, first, share):
+    """The second stage with the first's head beside its own: z is the mean of both, `share` of it the first's. Payment weighs as in the second."""
+    deep_rows, side = p["wv"].shape[1], p["w5"].shape[0]
+    rest = first["w1"].shape[0]
+    wide = np.zeros((deep_rows + rest, first["w1"].shape[1]), np.float32)
+    wide[deep_rows:] = first["w1"]
+    assert rest == side + 5
+    own = 1 - share
+    return p | {
+        "w1": np.concatenate([p["w1"], wide], 1), "b1": np.concatenate([p["b1"], first["b1"]]),
+        "w2": np.concatenate([own * p["w2"], share * first["w2"]]), "w3": own * p["w3"], "w4": own * p["w4"] + share * first["w4"],
+        "w5": own * p["w5"] + share * first["w3"], "b": own * p["b"] + share * first["b"],
+        "w6": np.concatenate([p["w6"], np.zeros_like(first["w5"])]),
+    }
+
+
 class Second:
     """The second stage of a run: made, exported, and read again for any rows."""
 
-    def __init__(self, run, z, s, log, epochs=(1, 3)):
+    def __init__(self, run, first, z, s, log, epochs=(1, 2)):
         self.log = log
         rows = run.rows
         # By the text as its author wrote it, so that what is only spelled otherwise points the same way.
@@ -145,6 +163,7 @@ class Second:
 
         self.params = labels(params, [run.tokens[i] for i in pick], self.vocabulary, s[pick], run.context[pick], run.y[pick], heed[pick],
                              weight[pick], opinion[pick], epochs[1], log=log)
+        self.params = joined(self.params, first, FIRST)
         self.params["table"], self.params["table_scale"] = report.quantise(self.params["table"])
 
     def read(self, tokens, s, context):

@@ -65,6 +65,11 @@ def arrays(rows):
     return y, mask, weight
 
 
+def read(t):
+    tok = text.tokens(t)
+    return np.array(text.features_of_tokens(tok, BUCKETS, 512), np.int32), tok
+
+
 def extract(texts):
     """Ids and tokens of each text; kept between runs as long as `text.py` is the same."""
     cache = ROOT / ".cache" / f"chat-ids-{hashlib.sha256((HERE / 'text.py').read_bytes()).hexdigest()[:12]}.pkl"
@@ -72,8 +77,7 @@ def extract(texts):
     before = len(known)
     for t in texts:
         if t not in known:
-            tok = text.tokens(t)
-            known[t] = (np.array(text.features_of_tokens(tok, BUCKETS, 512), np.int32), tok)
+            known[t] = read(t)
     if len(known) > before:
         cache.parent.mkdir(exist_ok=True)
         cache.write_bytes(pickle.dumps(known))
@@ -163,13 +167,15 @@ class Model:
         self.points = cascade.calibrate(run.rows, z2, run.y, run.mask, deep.SOFTEN)
         p1, p2 = cascade.apply(z1, self.first_points), cascade.apply(z2, self.points, deep.SOFTEN)
         self.drop = cascade.limits(run.rows, z1, p1, p2)
+        # The first stage's word stands for what it drops alone: little, and less the surer it is.
+        self.first_points = cascade.below(self.first_points, self.drop)
 
     def stages(self, texts, context):
         """Logits of either stage, the first's unpaid."""
-        ids, tokens = extract(texts)
+        ids, tokens = zip(*map(read, texts))
         free = context.copy()
         free[:, 0] = 0
-        z1, s = self.run.read(self.params, ids, free)
+        z1, s = self.run.read(self.params, list(ids), free)
         return z1, self.second.read(tokens, s, free), self.second.read(tokens, s, context)
 
     def scores(self, texts, context):
@@ -185,7 +191,7 @@ class Model:
 def main():
     args = argparse.ArgumentParser(description=__doc__)
     args.add_argument("--data", default=os.environ.get("VIGIE_DATA", str(ROOT / "../shared/data")))
-    args.add_argument("--epochs", type=int, default=8)
+    args.add_argument("--epochs", type=int, default=7)
     args.add_argument("--first", action="store_true", help="the first stage alone")
     args.add_argument("--dry", action="store_true", help="train and report, write no model")
     args.add_argument("--keep", help="folder for the models and logits, for looking closer")
@@ -213,7 +219,7 @@ def main():
     import finish
     import second
 
-    stage = second.Second(run, z, s, log)
+    stage = second.Second(run, params, z, s, log)
     keep("second", (stage.params, stage.vocabulary.lines, stage.opinion))
     # Calibrated on unpaid readings: payment only raises.
     free = run.context.copy()

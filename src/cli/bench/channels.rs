@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hashbrown::HashSet;
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 
@@ -24,6 +23,8 @@ const ROUNDS: usize = 9;
 const EVENTS: usize = 20_000;
 /// Messages a second over all channels, in the data's time.
 const RATE: usize = 5_000;
+/// Share of harmful messages: what the chat model raises in ordinary live chat, and as much again (its card).
+const HARM: f64 = 0.002;
 /// An event may cost this much more than with a thousandth of the channels.
 const DEARER: f64 = 2.0;
 /// Memory of a channel in which nothing happens, in KiB.
@@ -40,6 +41,8 @@ struct House {
     ready: Vec<Ready>,
     /// The last second in which quiet channels were judged.
     ticked: i64,
+    /// How many judgements of quiet channels there were.
+    ticks: usize,
 }
 
 impl House {
@@ -49,7 +52,15 @@ impl House {
         let most = std::num::NonZeroUsize::new(channels * 2).unwrap_or(std::num::NonZeroUsize::MIN);
         let door = Door::new(most, setup::categories(&bench.config), Arc::default());
         let keyer = Keyer::new(b"bench");
-        Ok(Self { keyer, dedupe: Dedupe::new(), door, engine, ready: Vec::new(), ticked: 0 })
+        Ok(Self {
+            keyer,
+            dedupe: Dedupe::new(),
+            door,
+            engine,
+            ready: Vec::new(),
+            ticked: 0,
+            ticks: 0,
+        })
     }
 
     /// As the shard does once a second: channels that were quiet for one are judged at its end.
@@ -68,6 +79,7 @@ impl House {
             for (channel, at) in ticks {
                 let entry = Consumed { channel: channel.clone(), at: *at, fuel: Fuel::Tick };
                 std::hint::black_box(self.engine.consume(&entry));
+                self.ticks += 1;
             }
         }
     }
@@ -139,13 +151,13 @@ fn lines(
             ),
             _ => format!(r#"{{"type":"chat",{head},"text":"{text}"}}"#),
         };
-        (line, material::scores(dice))
+        (line, material::scores_of(dice, HARM))
     };
     (0..count).map(line).collect()
 }
 
 pub fn channels(bench: &mut Bench) -> Result<(), String> {
-    let mut houses = Vec::new();
+    let mut towns = Vec::new();
     for count in CHANNELS {
         let mut house = House::new(bench, count)?;
         let mut dice = material::dice(11);
@@ -174,29 +186,13 @@ pub fn channels(bench: &mut Bench) -> Result<(), String> {
                 }),
             });
         }
-        houses.push((house, Zipf::of(count), dice, first, 0usize));
+        house.ticks = 0;
+        towns.push(Town { house, zipf: Zipf::of(count), dice, first });
     }
-    let [one, few, many] = houses.as_mut_slice() else { return Ok(()) };
-    let mut active: HashSet<usize> = HashSet::new();
-    let mut run =
-        |(house, zipf, dice, first, judged): &mut (House, Zipf, ChaCha8Rng, usize, usize)| {
-            let drawn = lines(dice, *first, EVENTS, |dice, _| {
-                let place = zipf.draw(dice);
-                active.insert(place);
-                place
-            });
-            *first += EVENTS;
-            spent(|| *judged += house.take(&drawn))
-        };
-    let run = std::cell::RefCell::new(&mut run);
-    let took = in_turn(
-        ROUNDS,
-        [&mut || (run.borrow_mut())(one), &mut || (run.borrow_mut())(few), &mut || {
-            (run.borrow_mut())(many)
-        }],
-    );
+    let [one, few, many] = towns.as_mut_slice() else { return Ok(()) };
+    let took = in_turn(ROUNDS, [&mut || one.round(), &mut || few.round(), &mut || many.round()]);
     let mut before: Option<&[Duration]> = None;
-    for (count, mine) in CHANNELS.iter().zip(&took) {
+    for (town, mine) in towns.iter().zip(&took) {
         let baselines: Vec<Baseline> = before
             .map(|theirs| Baseline::of("the number of channels before", EVENTS, mine, theirs))
             .into_iter()
@@ -205,9 +201,10 @@ pub fn channels(bench: &mut Bench) -> Result<(), String> {
             what: format!("at most {DEARER} times the cost"),
             met: baseline.ratio.median >= 1.0 / DEARER,
         });
+        let ticks = town.house.ticks as f64 / ((ROUNDS + 1) * EVENTS) as f64;
         bench.cases.push(Case {
             bench: "channels",
-            what: format!("line to judgement, channels: {count}"),
+            what: format!("{} channels, {ticks:.2} quiet judged an event", town.zipf.0.len()),
             unit: "event",
             items: EVENTS,
             rounds: ROUNDS,
@@ -218,6 +215,25 @@ pub fn channels(bench: &mut Bench) -> Result<(), String> {
         before = Some(mine);
     }
     Ok(())
+}
+
+/// Channels, and what comes from them next.
+struct Town {
+    house: House,
+    zipf: Zipf,
+    dice: ChaCha8Rng,
+    first: usize,
+}
+
+impl Town {
+    fn round(&mut self) -> Duration {
+        let zipf = &self.zipf;
+        let drawn = lines(&mut self.dice, self.first, EVENTS, |dice, _| zipf.draw(dice));
+        self.first += EVENTS;
+        spent(|| {
+            std::hint::black_box(self.house.take(&drawn));
+        })
+    }
 }
 
 /// Bytes of this process in memory; 0 where the system does not tell.

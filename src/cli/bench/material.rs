@@ -55,7 +55,12 @@ pub fn messages(count: usize) -> Vec<Message> {
 
 /// Scores as the chat model gives them: low, one message in a hundred harmful.
 pub fn scores(dice: &mut ChaCha8Rng) -> Scores {
-    let harmful = dice.random_bool(0.01).then(|| dice.random_range(0..CHAT_LABELS.len()));
+    scores_of(dice, 0.01)
+}
+
+/// The same with this share of harmful messages.
+pub fn scores_of(dice: &mut ChaCha8Rng, harm: f64) -> Scores {
+    let harmful = dice.random_bool(harm).then(|| dice.random_range(0..CHAT_LABELS.len()));
     let mut out = Scores::default();
     for label in CHAT_LABELS {
         let at = label as usize;

@@ -1,0 +1,112 @@
+"""A text model of two stages, small and untrained, for the tests: `tests/fixtures/two_stages/` with what the training code says of a thousand messages.
+
+    python training/chat/small.py
+"""
+
+import hashlib
+import json
+import random
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import jax
+import numpy as np
+import onnx
+
+import cascade
+import corpus
+import deep
+import export
+import graph
+import manifest
+import net
+import pieces as pieces_
+import report
+import text
+import train
+from corpus import LABELS
+
+OUT = train.ROOT / "tests/fixtures/two_stages"
+BUCKETS, DIM, WIDTH = 3001, 6, 12
+WORDS = "^ je tu il le la un une va vais tuer frappe salut chat the you him kill hello stop ! ? €".split()
+
+
+def stages(seed=2):
+    """Random parameters of both stages."""
+    rng = np.random.default_rng(seed)
+    first = net.init(BUCKETS, DIM, 8, seed)
+    first["table"] = rng.normal(0, 1.0, first["table"].shape).astype(np.float32)
+    first["b"] = np.full(8, -1.0, np.float32)
+    first = net.fold(first)
+    first["table"], first["table_scale"] = report.quantise(first["table"])
+    lines = WORDS + [c for c in "abcdefghijklmnopqrstuvwxyz" if c not in WORDS] + [f"##{c}" for c in "abcdefghijklmnopqrstuvwxyz"] + ["##er", "##ent"]
+    n = lambda *shape: rng.normal(0, 1 / np.sqrt(shape[0]), shape).astype(np.float32)
+    start = {"table": rng.normal(0, 1, (pieces_.FIRST + len(lines), WIDTH)).astype(np.float32), "c0": n(WIDTH, WIDTH), "d0": n(WIDTH),
+             "ng": np.ones(WIDTH, np.float32), "nb": n(WIDTH), "c1": n(3 * WIDTH, WIDTH), "d1": n(WIDTH), "c2": n(3 * WIDTH, WIDTH), "d2": n(WIDTH)}
+    second = deep.init(start, DIM, seed)
+    second.pop("u")
+    second["b"] = np.zeros(8, np.float32)
+    second["table"], second["table_scale"] = report.quantise(second["table"])
+    return first, second, pieces_.Pieces(lines)
+
+
+def messages(count):
+    rows = corpus.messages(seed=98, per_pattern=4)
+    random.Random(5).shuffle(rows)
+    texts = [t for t in export.EDGES if len(t) < 2000] + [r["text"] for r in rows]
+    return texts[:count]
+
+
+def main(count=1000):
+    first, second, vocabulary = stages()
+    texts = messages(count)
+    tokens = [text.tokens(t) for t in texts]
+    ids = [np.array(text.features_of_tokens(tok, BUCKETS, 512), np.int32) for tok in tokens]
+    pieces = [vocabulary.of(tok, deep.LIMIT) for tok in tokens]
+    settings, paid = [train.SETTINGS[k % 5] for k in range(count)], [k % 4 == 1 for k in range(count)]
+    free = np.zeros((count, 6), np.float32)
+    for k, name in enumerate(settings):
+        free[k, 1 + train.SETTINGS.index(name)] = 1
+    with_paid = free.copy()
+    with_paid[:, 0] = paid
+    z1 = net.predict(net.folded_logits, first, ids, free)
+    s = net.predict(lambda p, i, c: net.folded_vector(p, i), first, ids, free, DIM)
+    z2, z2_paid = (deep.run(deep.logits, second, pieces, s, c) for c in (free, with_paid))
+
+    # Half of the messages are dropped; the lines are any that rise.
+    highest = np.sort(report.sigmoid(z1).max(1))[count // 2]
+    drop = {label: round(float(highest), 4) for label in LABELS}
+    first_points = {label: [[0.0, 0.0], [round(float(highest), 4), 0.4], [1.0, 1.0]] for label in LABELS}
+    points = {label: [[0.0, 0.0], [0.3, 0.1 + 0.02 * k], [0.6, 0.7], [1.0, 1.0]] for k, label in enumerate(LABELS)}
+    gone = cascade.dropped(z1, drop)
+    free_said = np.where(gone[:, None], cascade.apply(z1, first_points), cascade.apply(z2, points, deep.SOFTEN))
+    said = np.where(np.array(paid)[:, None], np.maximum(free_said, cascade.apply(z2_paid, points, deep.SOFTEN)), free_said)
+
+    OUT.mkdir(parents=True, exist_ok=True)
+    onnx.save(export.graph(first), str(OUT / "first.onnx"))
+    onnx.save(graph.graph(second), str(OUT / "second.onnx"))
+    (OUT / "pieces.txt").write_text("\n".join(vocabulary.lines) + "\n", encoding="utf-8")
+    digest = lambda name: hashlib.sha256((OUT / name).read_bytes()).hexdigest()
+    context = {"name": "context", "type": "f32", "shape": ["batch", 6], "columns": ["paid", *train.SETTINGS]}
+    vector = {"name": "vector", "type": "f32", "shape": ["batch", DIM]}
+    scores = {"name": "scores", "type": "f32", "shape": ["batch", 8], "labels": LABELS}
+    (OUT / "manifest.toml").unlink(missing_ok=True)
+    manifest.update_entry({
+        "name": "small", "version": "0.0.1", "kind": "text", "file": "first.onnx", "sha256": digest("first.onnx"), "licence": "Apache-2.0", "card": "none",
+        "preprocess": {"type": "hashed_ngrams", "buckets": BUCKETS, "lengths": net.LENGTHS},
+        "inputs": [{"name": "ids", "type": "i32", "shape": ["batch", "length"]}, context], "outputs": [scores, vector], "calibration": first_points,
+        "second": {"file": "second.onnx", "sha256": digest("second.onnx"), "vocabulary": "pieces.txt", "vocabulary_sha256": digest("pieces.txt"),
+                   "lengths": deep.LENGTHS, "drop": drop, "inputs": [{"name": "pieces", "type": "i32", "shape": ["batch", "length"]}, vector, context],
+                   "outputs": [scores], "calibration": points},
+    }, OUT / "manifest.toml")
+    dump = lambda value: json.dumps(value, ensure_ascii=True, separators=(",", ":"))
+    told = [dump([t, paid[k], settings[k], bool(gone[k]), pieces[k], [round(float(x), 5) for x in said[k]]]) for k, t in enumerate(texts)]
+    (OUT / "told.json").write_text("[\n" + ",\n".join(told) + "\n]\n", encoding="utf-8")
+    print(len(told), "messages,", int(gone.sum()), "dropped,", sum(p.stat().st_size for p in OUT.iterdir()) // 1000, "kB")
+
+
+if __name__ == "__main__":
+    jax.config.update("jax_platforms", "cpu")
+    main()
