@@ -10,6 +10,7 @@ use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
 use super::manifest::Fit;
+use super::moving::{self, Part};
 
 /// Longest side accepted, in pixels; headers are read before anything is allocated.
 pub const LONGEST_SIDE: usize = 8192;
@@ -87,25 +88,42 @@ impl Eye {
         fit: Fit,
         mean: [f32; 3],
         std: [f32; 3],
-        mut target: ArrayViewMut3<f32>,
+        target: ArrayViewMut3<f32>,
     ) {
         let (_, height, width) = target.dim();
-        let rgb = self.resize(picture, width as u32, height as u32, fit);
-        let Ok(rgb) = ArrayView3::from_shape((height, width, 3), &rgb) else { return };
-        for (channel, plane) in target.outer_iter_mut().enumerate() {
-            let (mean, scale) = (mean[channel], 1.0 / std[channel]);
-            Zip::from(plane)
-                .and(rgb.index_axis(Axis(2), channel))
-                .for_each(|value, pixel| *value = (f32::from(*pixel) - mean) * scale);
-        }
+        let rgb = self.resize(picture, width as u32, height as u32, fitted(fit));
+        normalised(&rgb, mean, std, target);
     }
 
-    fn resize(&mut self, picture: &Picture, width: u32, height: u32, fit: Fit) -> Vec<u8> {
-        let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
-        let options = match fit {
-            Fit::Stretch => options,
-            Fit::Cover => options.fit_into_destination(None),
-        };
+    /// As [`Eye::planes`], of one part of the picture, stretched.
+    pub fn planes_of(
+        &mut self,
+        part: Part,
+        picture: &Picture,
+        mean: [f32; 3],
+        std: [f32; 3],
+        target: ArrayViewMut3<f32>,
+    ) {
+        let (_, height, width) = target.dim();
+        let (across, down) = (f64::from(picture.width), f64::from(picture.height));
+        let (left, top) = (part.left * across, part.top * down);
+        let cut = fitted(Fit::Stretch).crop(
+            left,
+            top,
+            ((part.right - part.left) * across).min(across - left),
+            ((part.bottom - part.top) * down).min(down - top),
+        );
+        let rgb = self.resize(picture, width as u32, height as u32, cut);
+        normalised(&rgb, mean, std, target);
+    }
+
+    fn resize(
+        &mut self,
+        picture: &Picture,
+        width: u32,
+        height: u32,
+        options: ResizeOptions,
+    ) -> Vec<u8> {
         let source = fast_image_resize::images::ImageRef::new(
             picture.width,
             picture.height,
@@ -121,7 +139,7 @@ impl Eye {
     }
 
     fn grey(&mut self, picture: &Picture, (width, height): (u32, u32)) -> Vec<u8> {
-        let rgb = self.resize(picture, width, height, Fit::Stretch);
+        let rgb = self.resize(picture, width, height, fitted(Fit::Stretch));
         // BT.601 luma in 16-bit fixed point.
         let luma = |p: &[u8]| {
             (u32::from(p[0]) * 19595 + u32::from(p[1]) * 38470 + u32::from(p[2]) * 7471 + 32768)
@@ -143,9 +161,36 @@ impl Eye {
         (count > 0).then(|| (sum as f64 / (points * 255.0)) as f32)
     }
 
+    /// The part of a look's pictures in which things move; the whole where nothing does.
+    pub fn moving(&mut self, pictures: &[Picture]) -> Part {
+        let Some(first) = pictures.first() else { return Part::WHOLE };
+        let greys: Vec<Vec<u8>> = pictures.iter().map(|p| self.grey(p, moving::GRID)).collect();
+        moving::part(&greys, f64::from(first.height) / f64::from(first.width))
+    }
+
     /// 16 × 9 grey thumbnail.
     pub fn thumb(&mut self, picture: &Picture) -> Vec<u8> {
         self.grey(picture, THUMB)
+    }
+}
+
+fn fitted(fit: Fit) -> ResizeOptions {
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
+    match fit {
+        Fit::Stretch => options,
+        Fit::Cover => options.fit_into_destination(None),
+    }
+}
+
+/// `(pixel - mean) / std`, channel by channel.
+fn normalised(rgb: &[u8], mean: [f32; 3], std: [f32; 3], mut target: ArrayViewMut3<f32>) {
+    let (_, height, width) = target.dim();
+    let Ok(rgb) = ArrayView3::from_shape((height, width, 3), rgb) else { return };
+    for (channel, plane) in target.outer_iter_mut().enumerate() {
+        let (mean, scale) = (mean[channel], 1.0 / std[channel]);
+        Zip::from(plane)
+            .and(rgb.index_axis(Axis(2), channel))
+            .for_each(|value, pixel| *value = (f32::from(*pixel) - mean) * scale);
     }
 }
 
@@ -189,6 +234,20 @@ mod tests {
         let sof = bomb.windows(2).position(|w| w == [0xff, 0xc0]).unwrap();
         bomb[sof + 5..sof + 9].copy_from_slice(&[0xff, 0xff, 0xff, 0xff]);
         assert!(Picture::decode(&bomb).is_err(), "65535 × 65535");
+    }
+
+    #[test]
+    fn a_part_is_that_part() {
+        let rgb: Vec<u8> = (0..32u8).flat_map(|i| [if i % 8 < 4 { 0 } else { 200 }; 3]).collect();
+        let picture = Picture::from_rgb(8, 4, rgb).unwrap();
+        let mut out = ndarray::Array3::zeros((3, 4, 4));
+        let right = Part { left: 0.75, ..Part::WHOLE };
+        Eye::default().planes_of(right, &picture, [0.0; 3], [1.0; 3], out.view_mut());
+        assert!(out.iter().all(|value| *value == 200.0), "{out}");
+        let odd = Part { left: 0.8, top: 0.9, right: 1.0 + 1e-9, bottom: 1.0 + 1e-9 };
+        out.fill(-1.0);
+        Eye::default().planes_of(odd, &picture, [0.0; 3], [1.0; 3], out.view_mut());
+        assert!(out.iter().all(|value| *value == 200.0), "{out}");
     }
 
     #[test]

@@ -138,8 +138,22 @@ pub struct LookSpec {
     pub file: PathBuf,
     pub sha256: String,
     pub frames: usize,
+    /// What of a look's pictures the features are of; absent: each picture as a whole.
+    #[serde(default)]
+    pub views: Option<Views>,
     pub inputs: Vec<TensorSpec>,
     pub outputs: Vec<TensorSpec>,
+}
+
+/// A look seen closely where things move, and as a whole. The head's rows are first those of the moving part, then
+/// those of whole pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Views {
+    /// Pictures whose moving part is seen: all, or so many spread evenly over the look.
+    pub moving: usize,
+    /// Pictures that are seen whole, 1 or 2: the last; the first and the last.
+    pub whole: usize,
 }
 
 /// The second stage of a text model: it reads what the first does not drop, and all that is paid.

@@ -8,6 +8,7 @@ pub mod escalation;
 pub mod graph;
 pub mod image;
 mod manifest;
+pub mod moving;
 pub mod pieces;
 mod queue;
 mod reader;

@@ -8,7 +8,9 @@ use ndarray::{Array2, Array3, Array4, Axis, s};
 
 use super::graph::{Graph, Input, filled};
 use super::image::{Eye, ImageError, Picture};
-use super::manifest::{Dim, Fit, Manifest, ModelError, ModelKind, ModelSpec, Preprocess, shown};
+use super::manifest::{
+    Dim, Fit, Manifest, ModelError, ModelKind, ModelSpec, Preprocess, Views, shown,
+};
 use super::reader::Reader;
 use crate::event::{FrameLabel, Manner, Score, Scores, Setting};
 
@@ -43,12 +45,17 @@ pub struct Looked {
 /// A look ready for the picture models: decoded and laid out as tensors, which needs no session and so has threads of its
 /// own.
 pub struct Prepared {
-    /// [picture, channel, row, column] for each picture model in the manifest's order, filled up to a batch; empty where
-    /// no picture can be used.
-    tensors: Vec<Array4<f32>>,
-    /// Pictures that can be used: the first rows of the tensors.
-    count: usize,
+    /// For each picture model in the manifest's order; empty where no picture can be used.
+    laid: Vec<Laid>,
     looked: Looked,
+}
+
+/// What one picture model sees of a look.
+struct Laid {
+    /// [row, channel, row of pixels, column], filled up to a batch.
+    pixels: Array4<f32>,
+    /// The row of the look head that each row is; rows beyond these only fill up.
+    slots: Vec<usize>,
 }
 
 impl Prepared {
@@ -71,6 +78,7 @@ struct Shape {
     fit: Fit,
     mean: [f32; 3],
     std: [f32; 3],
+    views: Option<Views>,
 }
 
 impl Preparer {
@@ -82,6 +90,7 @@ impl Preparer {
                 fit: *fit,
                 mean: *mean,
                 std: *std,
+                views: spec.look.as_ref().and_then(|look| look.views),
             }),
             _ => None,
         };
@@ -118,30 +127,58 @@ impl Preparer {
         }
         let motion = self.eye.motion(&decoded);
         let thumb = decoded.last().map(|last| self.eye.thumb(last)).unwrap_or_default();
-        let tensors = match decoded.as_slice() {
+        let laid = match decoded.as_slice() {
             [] => Vec::new(),
             pictures => {
                 let eye = &mut self.eye;
-                self.shapes.iter().map(|shape| shape.tensor(pictures, eye)).collect()
+                self.shapes.iter().map(|shape| shape.lay_out(pictures, eye)).collect()
             }
         };
         let looked = Looked { scores: Scores::default(), motion, thumb, used, problems };
-        Prepared { tensors, count: decoded.len(), looked }
+        Prepared { laid, looked }
     }
 }
 
 impl Shape {
-    /// The pictures as a batch; its last rows repeat the first picture.
-    fn tensor(&self, pictures: &[Picture], eye: &mut Eye) -> Array4<f32> {
-        let size = filled(pictures.len());
-        let mut out = Array4::zeros((size, 3, self.height, self.width));
-        for (picture, target) in pictures.iter().zip(out.outer_iter_mut()) {
+    /// The pictures, or the views that the model wants of them, as a batch; its last rows repeat the first.
+    fn lay_out(&self, pictures: &[Picture], eye: &mut Eye) -> Laid {
+        let Some(views) = self.views else { return self.whole(pictures, eye) };
+        let count = pictures.len().min(views.moving);
+        let nth = |k: usize| if count < 2 { 0 } else { k * (pictures.len() - 1) / (count - 1) };
+        let ends = [&pictures[0], &pictures[pictures.len() - 1]];
+        let ends = &ends[2 - pictures.len().min(views.whole)..];
+        let part = eye.moving(pictures);
+        let mut pixels = self.rows(count + ends.len());
+        let (mut near, mut far) = pixels.view_mut().split_at(Axis(0), count);
+        for (k, target) in near.outer_iter_mut().enumerate() {
+            eye.planes_of(part, &pictures[nth(k)], self.mean, self.std, target);
+        }
+        for (picture, target) in ends.iter().zip(far.outer_iter_mut()) {
             eye.planes(picture, self.fit, self.mean, self.std, target);
         }
-        let (known, mut rest) = out.view_mut().split_at(Axis(0), pictures.len());
-        rest.outer_iter_mut().for_each(|mut row| row.assign(&known.index_axis(Axis(0), 0)));
-        out
+        repeat_first(&mut pixels, count + ends.len());
+        let slots = (0..count).chain(views.moving..views.moving + ends.len()).collect();
+        Laid { pixels, slots }
     }
+
+    fn whole(&self, pictures: &[Picture], eye: &mut Eye) -> Laid {
+        let mut pixels = self.rows(pictures.len());
+        for (picture, target) in pictures.iter().zip(pixels.outer_iter_mut()) {
+            eye.planes(picture, self.fit, self.mean, self.std, target);
+        }
+        repeat_first(&mut pixels, pictures.len());
+        Laid { pixels, slots: (0..pictures.len()).collect() }
+    }
+
+    fn rows(&self, count: usize) -> Array4<f32> {
+        Array4::zeros((filled(count), 3, self.height, self.width))
+    }
+}
+
+/// Fills the rows from `count` on with the first.
+fn repeat_first(pixels: &mut Array4<f32>, count: usize) {
+    let (known, mut rest) = pixels.view_mut().split_at(Axis(0), count);
+    rest.outer_iter_mut().for_each(|mut row| row.assign(&known.index_axis(Axis(0), 0)));
 }
 
 /// Picture models with their graphs.
@@ -194,9 +231,9 @@ impl Scorer {
 
     /// Judges a look that a [`Preparer`] of the same manifest made ready.
     pub fn prepared(&mut self, look: Prepared) -> Result<Looked, ModelError> {
-        let Prepared { tensors, count, mut looked } = look;
-        for (model, pixels) in self.images.iter_mut().zip(&tensors) {
-            model.score(pixels, count, &mut looked.scores)?;
+        let Prepared { laid, mut looked } = look;
+        for (model, laid) in self.images.iter_mut().zip(&laid) {
+            model.score(laid, &mut looked.scores)?;
         }
         Ok(looked)
     }
@@ -207,8 +244,8 @@ impl Scorer {
         else {
             return Ok(Vec::new());
         };
-        let pixels = shape.tensor(std::slice::from_ref(picture), &mut self.preparer.eye);
-        let outputs = model.graph.run([Input::F32(pixels.view().into_dyn())])?;
+        let laid = shape.whole(std::slice::from_ref(picture), &mut self.preparer.eye);
+        let outputs = model.graph.run([Input::F32(laid.pixels.view().into_dyn())])?;
         Ok(outputs
             .first()
             .map(|out| out.index_axis(Axis(0), 0).iter().copied().collect())
@@ -259,6 +296,16 @@ impl ImageModel {
             Some(look) => {
                 let head =
                     Graph::open(spec, dir, &look.file, &look.sha256, &look.inputs, &look.outputs)?;
+                let views = look.views.is_none_or(|views| {
+                    views.moving > 0
+                        && (1..=2).contains(&views.whole)
+                        && views.moving + views.whole == look.frames
+                });
+                if !views {
+                    let what =
+                        "its look's views must be at least 1 moving and 1 or 2 whole, 8 in all";
+                    return Err(spec.error(what.into(), "correct the entry"));
+                }
                 let fits = look.frames == 8
                     && look.inputs.len() == 2
                     && look.outputs.len() == 1
@@ -274,15 +321,10 @@ impl ImageModel {
         Ok(Self { spec: spec.clone(), graph, head, frames, features })
     }
 
-    /// `pixels` is filled up to a batch, `count` of its pictures are the look's.
-    fn score(
-        &mut self,
-        pixels: &Array4<f32>,
-        count: usize,
-        scores: &mut Scores,
-    ) -> Result<(), ModelError> {
-        let outputs = self.graph.run([Input::F32(pixels.view().into_dyn())])?;
+    fn score(&mut self, laid: &Laid, scores: &mut Scores) -> Result<(), ModelError> {
+        let outputs = self.graph.run([Input::F32(laid.pixels.view().into_dyn())])?;
         // Labels that the graph gives picture by picture: the look's score is their mean.
+        let count = laid.slots.len();
         for (spec, data) in self.spec.outputs.iter().zip(&outputs) {
             for (column, label) in spec.labels.iter().enumerate() {
                 let sum: f32 = data.outer_iter().take(count).map(|row| row[column]).sum();
@@ -295,11 +337,11 @@ impl ImageModel {
         // The same look twice, since no batch is of one row.
         let mut features = Array3::zeros((2, self.frames, self.features));
         let mut present = Array2::zeros((2, self.frames));
-        for row in 0..2 {
-            features
-                .slice_mut(s![row, ..count, ..])
-                .assign(&outputs[0].slice_axis(Axis(0), (..count).into()));
-            present.slice_mut(s![row, ..count]).fill(1.0);
+        for (slot, row) in laid.slots.iter().zip(outputs[0].outer_iter()) {
+            for twice in 0..2 {
+                features.slice_mut(s![twice, *slot, ..]).assign(&row);
+                present[[twice, *slot]] = 1.0;
+            }
         }
         let inputs =
             [Input::F32(features.view().into_dyn()), Input::F32(present.view().into_dyn())];

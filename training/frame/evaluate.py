@@ -34,26 +34,26 @@ def weights(table, mask):
     return out
 
 
-def fitted(table, mask):
+def fitted(table, mask, **options):
     weight = weights(table, mask)
     used = weight > 0
-    return look.fit(table.described[used], table.label[used], weight[used])
+    return look.fit(table.described[used], table.label[used], weight[used], **options)
 
 
-def out_of_fold(table, usable, seed=1):
+def out_of_fold(table, usable, seed=1, **options):
     """Logit of each look by a head that saw nothing of its group (10 folds of groups)."""
     groups, index = np.unique(table.group, return_inverse=True)
     fold = (np.random.default_rng(seed).permutation(len(groups)) % FOLDS)[index]
     logit = np.full(len(index), np.nan, np.float32)
     for k in range(FOLDS):
-        logit[fold == k] = fitted(table, usable & (fold != k)).logits(table.described[fold == k])
+        logit[fold == k] = fitted(table, usable & (fold != k), **options).logits(table.described[fold == k])
     return logit
 
 
-def left_out(table, usable, place):
+def left_out(table, usable, place, **options):
     """Logit of each look of `place` by a head that saw nothing of that place."""
     rows = table.place == place
-    return fitted(table, usable & ~rows).logits(table.described[rows])
+    return fitted(table, usable & ~rows, **options).logits(table.described[rows])
 
 
 def platt(logit, label, weight):
@@ -76,6 +76,19 @@ def points(slope, offset):
     y = 1 / (1 + np.exp(-(slope * inner + offset)))
     y[0], y[-1] = 0.0, 1.0
     return np.stack([x, np.maximum.accumulate(y.round(4))], 1)
+
+
+def reliability(score, label, weight, bins=10):
+    """[(mean score, share of positives, share of the mix, looks)] of each tenth of the scale, and the expected
+    calibration error: the mean distance between the first two, weighed by the third."""
+    place = np.minimum((score * bins).astype(int), bins - 1)
+    told = []
+    for k in range(bins):
+        rows = place == k
+        if weight[rows].sum() > 0:
+            w = weight[rows] / weight[rows].sum()
+            told.append((float(w @ score[rows]), float(w @ label[rows]), float(weight[rows].sum() / weight.sum()), int(rows.sum())))
+    return told, float(sum(share * abs(mean - positive) for mean, positive, share, _ in told))
 
 
 def apply(curve, logit):

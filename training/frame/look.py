@@ -1,8 +1,8 @@
-"""The head that judges a look: what its pictures show on average, how much they differ, how fast they change.
+"""The head that judges a look: what its moving part shows on average, how much it differs, how fast it changes and where.
 
-In: features f32 [n,8,1280] and present f32 [n,8]. Out: a linear model over three standardised descriptors
-(mean, mean absolute deviation, mean absolute change between consecutive pictures), fitted by weighted
-logistic regression on principal components; and the ONNX graph of it and of the head of `camera.py`.
+In: features f32 [n,8,16960] (six rows of the moving part, two of whole pictures; 1,280 pooled features and 320 maps of
+7 x 7 each) and present f32 [n,8]. Out: a linear model over standardised descriptors, fitted by weighted ridge
+logistic regression; and the ONNX graph of it and of the heads of `camera.py` and `down.py`.
 """
 
 from dataclasses import dataclass
@@ -11,26 +11,44 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 from sklearn.linear_model import LogisticRegression
-from sklearn.utils.extmath import randomized_svd
 
-FRAMES, WIDTH = 8, 1280
+from backbone import MAPS, PLACES, POOLED
+
+FRAMES = 8  # rows of a look: first MOVING of the moving part, then two whole pictures
+MOVING = 6
+WIDTH = 3 * POOLED + 2 * MAPS
 
 
 def describe(features, present):
-    """Descriptors f32 [n,3840], square roots; absent pictures count for nothing, one picture has no change."""
-    p = present[:, :, None]
+    """Descriptors f32 [n,4480] of the moving part, square roots; absent rows count for nothing, one row has no change."""
+    shown, p = features[:, :MOVING], present[:, :MOVING, None]
+    pooled, maps = shown[:, :, :POOLED], shown[:, :, POOLED:]
     count = np.maximum(p.sum(1), 1)
-    mean = (features * p).sum(1) / count
-    deviation = (np.abs(features - mean[:, None]) * p).sum(1) / count
+    mean = (pooled * p).sum(1) / count
+    deviation = (np.abs(pooled - mean[:, None]) * p).sum(1) / count
     pair = p[:, 1:] * p[:, :-1]
-    change = (np.abs(features[:, 1:] - features[:, :-1]) * pair).sum(1) / np.maximum(pair.sum(1), 1)
-    return np.sqrt(np.concatenate([mean, deviation, change], 1)).astype(np.float32)
+    pairs = np.maximum(pair.sum(1), 1)
+    change = (np.abs(pooled[:, 1:] - pooled[:, :-1]) * pair).sum(1) / pairs
+    local = np.abs(maps[:, 1:] - maps[:, :-1]) * pair
+    local = local.reshape(*local.shape[:2], MAPS, PLACES).mean(3)
+    return np.sqrt(np.concatenate([mean, deviation, change, local.sum(1) / pairs, local.max(1)], 1)).astype(np.float32)
+
+
+def whole(features, present):
+    """Mean pooled features f32 [n,1280] of the whole pictures."""
+    p = present[:, MOVING:, None]
+    return (features[:, MOVING:, :POOLED] * p).sum(1) / np.maximum(p.sum(1), 1)
+
+
+# --- fitting
 
 
 @dataclass
 class Head:
-    weight: np.ndarray  # [3840] of raw descriptors; `camera` uses the first 1,280 only, the means
+    weight: np.ndarray  # of the descriptors; `camera` and `person_down` read 1,280 features of whole pictures
     bias: float
+    moving: tuple = (1.0, 0.0)  # slope and offset of the calibrated logit, of looks of several pictures
+    alone: tuple = (1.0, 0.0)  # of single pictures
 
     def logits(self, described):
         return described @ self.weight + self.bias
@@ -39,73 +57,103 @@ class Head:
         return 1 / (1 + np.exp(-self.logits(described)))
 
 
-def fit(described, label, weight, components=512, strength=3e-4, motion=0.7):
-    """A `Head` by weighted ridge logistic regression on `components` principal components of the standardised
-    descriptors; deviation and change count `motion` as much as the mean, `strength` is scikit-learn's C."""
+BLOCKS = [POOLED] * 3 + [MAPS] * 2
+
+
+def scaled(described, weight, motion=1.0):
+    """(centre, scale) that standardise the descriptors; all but the means count `motion` as much."""
     w = (weight / weight.sum()).astype(np.float32)
     center = w @ described
     spread = np.sqrt(np.maximum(w @ described**2 - center**2, 0))
-    scale = 1 / (spread + 0.1 * np.median(spread.reshape(3, -1), 1).repeat(WIDTH))
-    scale[WIDTH:] *= motion
-    standard = (described - center) * scale
-    _, _, basis = randomized_svd(standard * np.sqrt(w * len(w))[:, None], components, n_iter=3, random_state=0)
-    model = LogisticRegression(C=strength, max_iter=500)
-    model.fit(standard @ basis.T, label, sample_weight=weight / weight.mean())
-    raw = (model.coef_[0] @ basis) * scale
+    parts = np.split(spread, np.cumsum(BLOCKS)[:-1]) if len(spread) == WIDTH else [spread]
+    scale = 1 / np.concatenate([part + 0.1 * np.median(part) for part in parts])
+    scale[POOLED:] *= motion
+    return center, scale
+
+
+def fit(described, label, weight, strength=3e-4, motion=1.0):
+    """A `Head` by weighted ridge logistic regression on the standardised descriptors; `strength` is scikit-learn's C."""
+    center, scale = scaled(described, weight, motion)
+    model = LogisticRegression(C=strength, max_iter=150, tol=1e-3)
+    model.fit((described - center) * scale, label, sample_weight=(weight / weight.mean()).astype(np.float32))
+    raw = model.coef_[0] * scale
     return Head(raw.astype(np.float32), float(model.intercept_[0] - center @ raw))
 
 
-def build(head, camera):
-    """The ONNX graph of both heads: features [batch,8,1280], present [batch,8] -> scores [batch,2], violence and camera."""
-    nodes, weights = [], []
+class _Nodes:
+    """The graph under construction."""
 
-    def const(name, values, kind=np.float32):
-        weights.append(numpy_helper.from_array(np.asarray(values, kind), name))
+    def __init__(self):
+        self.nodes, self.weights = [], []
+
+    def const(self, values, kind=np.float32):
+        name = f"c{len(self.weights)}"
+        self.weights.append(numpy_helper.from_array(np.asarray(values, kind), name))
         return name
 
-    def node(op, inputs, out, **attributes):
-        nodes.append(helper.make_node(op, inputs, [out], **attributes))
+    def node(self, op, *inputs, **attributes):
+        out = f"{op.lower()}_{len(self.nodes)}"
+        self.nodes.append(helper.make_node(op, list(inputs), [out], **attributes))
         return out
 
-    one = const("one", 1.0)
-    axis1, axis2 = const("axis1", [1], np.int64), const("axis2", [2], np.int64)
-    first, second = const("first", [0], np.int64), const("second", [1], np.int64)
-    last, end = const("last", [FRAMES - 1], np.int64), const("end", [FRAMES], np.int64)
-    p = node("Unsqueeze", ["present", axis2], "p")
-    count = node("Max", [node("ReduceSum", [p, axis1], "p_sum", keepdims=0), one], "count")
-    shown = node("Mul", ["features", p], "shown")
-    mean = node("Div", [node("ReduceSum", [shown, axis1], "f_sum", keepdims=0), count], "mean")
-    away = node("Abs", [node("Sub", ["features", node("Unsqueeze", [mean, axis1], "mean1")], "away0")], "away")
-    away = node("ReduceSum", [node("Mul", [away, p], "away_shown"), axis1], "away_sum", keepdims=0)
-    deviation = node("Div", [away, count], "deviation")
-    later = node("Slice", ["features", second, end, axis1], "later")
-    earlier = node("Slice", ["features", first, last, axis1], "earlier")
-    pair = node("Mul", [node("Slice", [p, second, end, axis1], "p_later"), node("Slice", [p, first, last, axis1], "p_earlier")], "pair")
-    pairs = node("Max", [node("ReduceSum", [pair, axis1], "pair_sum", keepdims=0), one], "pairs")
-    change = node("Mul", [node("Abs", [node("Sub", [later, earlier], "change0")], "change1"), pair], "change2")
-    change = node("Div", [node("ReduceSum", [change, axis1], "change_sum", keepdims=0), pairs], "change")
-    joined = node("Concat", [mean, deviation, change], "joined", axis=1)
-    # Features are never negative; the maximum keeps the root finite for any other input.
-    joined = node("Sqrt", [node("Max", [joined, const("zero", 0.0)], "positive")], "described")
-    # A product and a sum, not a matrix product, so that a row never depends on how many rows there are.
-    axis_w, width = const("axis_w", [1], np.int64), const("width", [WIDTH], np.int64)
-    product = node("Mul", [joined, const("weight", head.weight[None])], "product")
-    total = node("ReduceSum", [product, axis_w], "total", keepdims=1)
-    violence = node("Sigmoid", [node("Add", [total, const("bias", [head.bias])], "logit")], "violence")
-    means = node("Slice", [joined, first, width, axis1], "means")
-    product = node("Mul", [means, const("camera_weight", camera.weight[None])], "camera_product")
-    total = node("ReduceSum", [product, axis_w], "camera_total", keepdims=1)
-    filmed = node("Sigmoid", [node("Add", [total, const("camera_bias", [camera.bias])], "camera_logit")], "camera")
-    node("Concat", [violence, filmed], "scores", axis=1)
+    def cut(self, x, axis, start, end):
+        return self.node("Slice", x, *(self.const([v], np.int64) for v in (start, end, axis)))
+
+    def sum(self, x, axis, keep=0):
+        return self.node("ReduceSum", x, self.const([axis], np.int64), keepdims=keep)
+
+    def score(self, x, head, alone=None):
+        # A product and a sum, not a matrix product, so that a row never depends on how many rows there are.
+        total = self.sum(self.node("Mul", x, self.const(head.weight[None])), 1, keep=1)
+        logit = self.node("Add", total, self.const([head.bias]))
+        if alone is not None:
+            line = [self.node("Add", self.const([m]), self.node("Mul", alone, self.const([a - m]))) for m, a in zip(head.moving, head.alone)]
+            logit = self.node("Add", self.node("Mul", logit, line[0]), line[1])
+        return self.node("Sigmoid", logit)
+
+
+def build(heads):
+    """The ONNX graph: features [batch,8,16960], present [batch,8] -> scores [batch,n], in the order of `heads`: the first
+    reads the moving part, the others the whole pictures."""
+    g = _Nodes()
+    one, zero = g.const(1.0), g.const(0.0)
+    there = g.node("Unsqueeze", "present", g.const([2], np.int64))
+    near, far = g.cut("features", 1, 0, MOVING), g.cut("features", 1, MOVING, FRAMES)
+    p, q = g.cut(there, 1, 0, MOVING), g.cut(there, 1, MOVING, FRAMES)
+    pooled, maps = g.cut(near, 2, 0, POOLED), g.cut(near, 2, POOLED, POOLED + MAPS * PLACES)
+    count = g.node("Max", g.sum(p, 1), one)
+    mean = g.node("Div", g.sum(g.node("Mul", pooled, p), 1), count)
+    away = g.node("Abs", g.node("Sub", pooled, g.node("Unsqueeze", mean, g.const([1], np.int64))))
+    deviation = g.node("Div", g.sum(g.node("Mul", away, p), 1), count)
+    pair = g.node("Mul", g.cut(p, 1, 1, MOVING), g.cut(p, 1, 0, MOVING - 1))
+    pairs = g.node("Max", g.sum(pair, 1), one)
+
+    def moved(x):
+        change = g.node("Abs", g.node("Sub", g.cut(x, 1, 1, MOVING), g.cut(x, 1, 0, MOVING - 1)))
+        return g.node("Mul", change, pair)
+
+    change = g.node("Div", g.sum(moved(pooled), 1), pairs)
+    local = g.node("Reshape", moved(maps), g.const([0, MOVING - 1, MAPS, PLACES], np.int64))
+    local = g.node("ReduceMean", local, axes=[3], keepdims=0)
+    most = g.node("ReduceMax", local, axes=[1], keepdims=0)
+    joined = g.node("Concat", mean, deviation, change, g.node("Div", g.sum(local, 1), pairs), most, axis=1)
+    # Pooled features are never negative; the maximum keeps the root finite for any other input.
+    described = g.node("Sqrt", g.node("Max", joined, zero))
+    seen = g.sum(g.node("Mul", g.cut(far, 2, 0, POOLED), q), 1)
+    seen = g.node("Div", seen, g.node("Max", g.sum(q, 1), one))
+    seen = g.node("Sqrt", g.node("Max", seen, zero))
+    alone = g.node("Sub", one, g.node("Min", g.sum(pair, 1), one))
+    scores = [g.score(described, heads[0], alone)] + [g.score(seen, head) for head in heads[1:]]
+    g.nodes.append(helper.make_node("Concat", scores, ["scores"], axis=1))
     graph = helper.make_graph(
-        nodes,
+        g.nodes,
         "vigie-frame-look",
         [
-            helper.make_tensor_value_info("features", TensorProto.FLOAT, ["batch", FRAMES, WIDTH]),
+            helper.make_tensor_value_info("features", TensorProto.FLOAT, ["batch", FRAMES, POOLED + MAPS * PLACES]),
             helper.make_tensor_value_info("present", TensorProto.FLOAT, ["batch", FRAMES]),
         ],
-        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["batch", 2])],
-        weights,
+        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["batch", len(heads)])],
+        g.weights,
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], producer_name="vigie")
     model.ir_version = 9

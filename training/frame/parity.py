@@ -1,7 +1,8 @@
 """Drawn pictures, and what the model says of them, so that another runtime can prove that it sees the same.
 
 In: the two graphs. Out: JPEGs that are drawn here (no data in them) and expected.json with the first 16 features of
-each and the raw and calibrated scores of looks made of them; and checks that a row stands for itself alone.
+each, the moving part and the raw and calibrated scores of looks made of them; and checks that a row stands for itself
+alone.
 """
 
 import json
@@ -13,10 +14,11 @@ from PIL import Image, ImageDraw
 import evaluate
 import extract
 import look
+import moving
 import pictures
 
 # What another JPEG decoder and resizer may differ by: about twice what one step of 255 in every pixel at random did.
-TOLERANCE = {"features": 0.2, "scores": 0.05}
+TOLERANCE = {"features": 0.2, "scores": 0.05, "part": 0.01}
 
 
 def drawn():
@@ -50,14 +52,13 @@ def _scenes(rng):
     yield "rings", Image.fromarray(np.stack([wave, wave[::-1] * 0.8, 255 - wave], 2).astype(np.uint8))
 
 
-def looks_of(features):
-    """Name -> (features [8,1280], present [8]) of the looks that the fixture tells the score of."""
-    names = list(features)
-    chosen = {"figures": ["figures-1", "figures-2", "figures-3"], "one": ["blocks"], "all": names, "eight": names + names[:2]}
-    for name, members in chosen.items():
-        stacked = np.zeros((look.FRAMES, look.WIDTH), np.float32)
-        stacked[: len(members)] = [features[m] for m in members]
-        yield name, members, stacked, (np.arange(look.FRAMES) < len(members)).astype(np.float32)
+LOOKS = {
+    "figures": ["figures-1", "figures-2", "figures-3"],
+    "one": ["blocks"],
+    "all": ["gradient", "blocks", "figures-1", "figures-2", "figures-3", "rings"],
+    "eight": ["figures-3", "figures-1", "figures-2", "figures-3", "figures-2", "figures-1", "figures-2", "figures-3"],
+    "seven": ["figures-1", "figures-2", "figures-1", "figures-3", "figures-1", "figures-2", "figures-1"],
+}
 
 
 def write(models, folder, curves):
@@ -65,30 +66,39 @@ def write(models, folder, curves):
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     backbone, head = extract.session(models / "backbone.onnx"), extract.session(models / "look.onnx")
-    features = {}
+    told = {"note": "made by training/frame/train.py; pictures are drawn", "tolerance": TOLERANCE, "features": {}, "looks": {}}
     for name, picture in drawn():
         picture.save(folder / f"{name}.jpg", "JPEG", quality=88)
-        features[name] = pictures.features(backbone, [Image.open(folder / f"{name}.jpg")])[0]
-    told = {"note": "made by training/frame/train.py; pictures are drawn", "tolerance": TOLERANCE, "features": {}, "looks": {}}
-    for name, row in features.items():
+        row = pictures.features(backbone, [Image.open(folder / f"{name}.jpg")])[0]
         told["features"][f"{name}.jpg"] = [round(float(v), 6) for v in row[:16]]
-    for name, members, stacked, present in looks_of(features):
-        raw = head.run(None, {"features": stacked[None], "present": present[None]})[0][0].astype(float)
+    for name, members in LOOKS.items():
+        seen = [Image.open(folder / f"{member}.jpg").convert("RGB") for member in members]
+        features, present = extract.rows(backbone, seen)
+        raw = head.run(None, {"features": features[None], "present": present[None]})[0][0].astype(float)
         told["looks"][name] = {"pictures": [f"{m}.jpg" for m in members], "raw": [round(float(v), 6) for v in raw]}
+        told["looks"][name]["part"] = [round(float(v), 6) for v in moving.part(seen)]
         for value, (label, curve) in zip(raw, curves.items()):
             told["looks"][name][label] = round(float(np.interp(value, curve[:, 0], curve[:, 1])), 6)
     (folder / "expected.json").write_text(json.dumps(told, indent=1) + "\n")
 
 
-def check(models, looks, described, head, camera):
+def check(models, looks, heads):
     """Raises unless the graph equals the heads that were measured, whatever the batch and the padding."""
-    rows = np.random.default_rng(2).permutation(len(looks.item))[:64]
-    feed = {"features": looks.features[rows], "present": looks.present[rows]}
+    rng = np.random.default_rng(2)
+    shape = (64, look.FRAMES, look.POOLED + look.MAPS * look.PLACES)
+    features = rng.gamma(0.4, 1.0, shape).astype(np.float32)
+    features[:, :, look.POOLED :] -= 0.5
+    present = (np.arange(look.FRAMES) % look.MOVING < rng.integers(1, 7, 64)[:, None]).astype(np.float32)
+    feed = {"features": features, "present": present}
     session = extract.session(models / "look.onnx")
     whole = session.run(None, feed)[0]
-    assert np.abs(whole[:, 0] - head.scores(described[rows])).max() < 1e-4, "the graph is not the head"
-    means = described[rows][:, : look.WIDTH]
-    assert np.abs(whole[:, 1] - camera.scores(means)).max() < 1e-4, "the graph is not the head of camera"
+    described = look.describe(features, present)
+    seen = np.sqrt(look.whole(features, present))
+    for column, head in enumerate(heads):
+        logit = head.logits(described if column == 0 else seen)
+        lines = np.where((present[:, :2].sum(1) < 2)[:, None], head.alone, head.moving)
+        wanted = 1 / (1 + np.exp(-(logit * lines[:, 0] + lines[:, 1])))
+        assert np.abs(whole[:, column] - wanted).max() < 1e-3, f"the graph is not head {column}"
     for size in (2, 7):
         for at in range(0, 56, size):
             part = session.run(None, {k: v[at : at + size] for k, v in feed.items()})[0]
@@ -96,5 +106,5 @@ def check(models, looks, described, head, camera):
     padded = {k: v.copy() for k, v in feed.items()}
     padded["features"][padded["present"] == 0] = 3.0
     assert (session.run(None, padded)[0] == whole).all(), "a score depends on the padding"
-    odd = {"features": np.full((2, 8, 1280), -1e3, np.float32), "present": np.zeros((2, 8), np.float32)}
+    odd = {"features": np.full((2, *shape[1:]), -1e3, np.float32), "present": np.zeros((2, look.FRAMES), np.float32)}
     assert np.isfinite(session.run(None, odd)[0]).all(), "a score is not finite"

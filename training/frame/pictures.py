@@ -1,7 +1,7 @@
 """Turns clips and stills into looks (up to 8 pictures in 2 s) and looks into backbone features.
 
 In: paths of mp4 clips and JPEG stills, a seed. Out: float32 pictures [n,3,224,224] as the manifest's
-preprocessing makes them (plain RGB, stretched by a bilinear filter, (pixel - 127) / 128), and their features.
+preprocessing makes them (plain RGB, a part stretched by a bilinear filter, (pixel - 127) / 128), and their features.
 """
 
 import io
@@ -11,7 +11,7 @@ import imageio_ffmpeg
 import numpy as np
 from PIL import Image
 
-from backbone import MEAN, SIDE, STD
+from backbone import MEAN, POOLED, SIDE, STD
 
 FRAMES = 8  # pictures of a whole look
 STEP = 0.25  # seconds between two of them
@@ -91,16 +91,39 @@ def shaken(picture, rng, frames, box=None):
     return look
 
 
-def pixels(picture):
-    """float32 [3,224,224], as the runtime makes it from a decoded JPEG."""
-    array = np.asarray(picture.convert("RGB").resize((SIDE, SIDE), Image.BILINEAR), np.float32)
+def handled(look, rng):
+    """The look as another camera and delivery might give it: a window of it, mirrored, darker or paler, recompressed."""
+    part, flip = window(rng, 0.55, 1.0), rng.random() < 0.5
+    gamma, low, gain = np.exp(rng.normal(0, 0.25)), rng.uniform(0, 25), rng.uniform(0.75, 1.1)
+    grey, bar = rng.random() < 0.15, rng.random() < 0.15
+    tone = np.clip(low + (np.arange(256) / 255) ** gamma * 255 * gain, 0, 255).astype(np.uint8)
+    width, quality = int(rng.integers(200, 420)), int(rng.integers(45, 90))
+    out = []
+    for picture in look:
+        picture = crop(picture, part, flip)
+        picture = picture.resize((width, max(1, round(picture.height * width / picture.width))), Image.BILINEAR)
+        pixels = tone[np.asarray(picture.convert("L").convert("RGB") if grey else picture)]
+        if bar:  # letterbox
+            edge = max(1, len(pixels) // 9)
+            pixels[:edge] = pixels[-edge:] = 0
+        data = io.BytesIO()
+        Image.fromarray(pixels).save(data, "JPEG", quality=quality)
+        out.append(Image.open(data).convert("RGB"))
+    return out
+
+
+def pixels(picture, part=(0.0, 0.0, 1.0, 1.0)):
+    """float32 [3,224,224] of a part of the picture, as the runtime makes it from a decoded JPEG."""
+    w, h = picture.size
+    box = (part[0] * w, part[1] * h, min(part[2] * w, w), min(part[3] * h, h))
+    array = np.asarray(picture.convert("RGB").resize((SIDE, SIDE), Image.BILINEAR, box=box), np.float32)
     return ((array - MEAN) / STD).transpose(2, 0, 1)
 
 
 def features(session, pictures):
-    """float32 [n,1280] of a list of PIL images, in batches of 16 at most."""
+    """float32 [n,1280] of a list of whole PIL images, in batches of 16 at most."""
     out = []
     for at in range(0, len(pictures), 16):
         batch = np.stack([pixels(p) for p in pictures[at : at + 16]])
-        out.append(session.run(["features"], {"pixels": batch})[0])
+        out.append(session.run(["features"], {"pixels": batch})[0][:, :POOLED])
     return np.concatenate(out)

@@ -2,12 +2,13 @@
 
 In: the data folder. Out: `Item`s. `group` is the source by which data is split (a source video, an incident, a
 sport, a game); `place` is the kind of place, the unit of leave-one-set-out; items with `train = False` only measure.
+`down` says whether somebody lies fallen (1), or sits, sleeps or stands (0), where the material tells.
 """
 
 import csv
 import re
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 # Stills of `violence_images` that show a bout under the rules of a sport (seen one by one): not violence here.
@@ -33,6 +34,8 @@ class Item:
     train: bool = True
     box: tuple = None  # fractions of the picture that hold the fight, for stills
     weight: float = 1.0  # trust in the label
+    down: int = None
+    start: float = None  # the look of a clip begins here, seconds; negative: before its end
 
     @property
     def reserved(self):
@@ -85,6 +88,33 @@ def _violence_images(root):
         yield Item(root / "violence_images/images" / image, violent, place, f"{place}/{group}", False, train, box, weight)
 
 
+SETTLED = 1.2  # seconds after which who fell lies
+
+
+def _lying(root):
+    """The looks after each acted fall: of GMDCSA24 where its table ends the fall, of UR Fall the last second."""
+    with open(root / "falls_gmdcsa24/segments.csv", newline="") as file:
+        for row in csv.DictReader(file):
+            fall = re.search(r"Fall(?:ing)? \(\w+\)\[([\d.]+) to ([\d.]+)\]", row["classes_with_times"])
+            path = root / "falls_gmdcsa24" / row["clip"]
+            if fall and "on the bed" not in row["description"]:
+                group = f"falls/gmdcsa-{path.stem[:2]}"
+                yield Item(path, 0, "falls", group, True, down=1, start=float(fall[1]) + SETTLED)
+    for path in sorted((root / "falls_urfd/fall").glob("*.mp4")):
+        yield Item(path, 0, "falls", "falls/urfd", True, False, down=1, start=-1.0)
+
+
+def _told(item):
+    """The item with what its folder tells of somebody lying fallen."""
+    kind = "/".join(item.path.parts[-3:-1])
+    if item.down is not None or item.violent or kind in ("falls_gmdcsa24/fall", "falls_urfd/fall"):
+        return item
+    if kind == "fallen_stills/fallen":
+        return replace(item, down=1)
+    known = item.place in ("innocent", "webcam", "falls", "mixed", "cctv", "sports", "games")
+    return replace(item, down=0) if known else item
+
+
 def items(root):
     """Every picture source of the data folder that concerns `violence`, in a fixed order."""
     with open(root / "fight_clips/sources.csv", newline="") as file:
@@ -111,6 +141,7 @@ def items(root):
     found += _clips(root, "webcam_calm", 0, "webcam")
     for folder in ("adl", "fall"):
         found += _clips(root, f"falls_gmdcsa24/{folder}", 0, "falls", lambda path: "gmdcsa-" + path.stem[:2])
+    found += _lying(root)
     found += _clips(root, "falls_urfd/fall", 0, "falls", lambda path: "urfd", train=lambda path: False)
     for folder in ("fallen", "not_fallen"):  # UR Fall is CC BY-NC-SA: measured, not trained on
         found += _stills(root, f"fallen_stills/{folder}", "falls", train=lambda path: not path.name.startswith("urfd"))
@@ -118,4 +149,4 @@ def items(root):
     for folder in ("openarena", "atari", "extreme_tux_racer", "animation"):
         found += _clips(root, f"not_camera/{folder}", 0, "games", game)
     found += _clips(root, "game_facecam", 0, "games", game)
-    return found
+    return [_told(item) for item in found]

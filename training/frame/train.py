@@ -17,66 +17,81 @@ import onnx
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import approaches
 import backbone
 import camera
 import card
+import down
 import evaluate
 import extract
 import look
 from manifest import update_entry
 import parity
 import sets
+from backbone import POOLED
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("VIGIE_DATA", CHECKOUT / "../shared/data"))
 OUT = CHECKOUT / "models/frame"
-VERSION = "0.2.0"
+VERSION = "0.3.0"
 
 
-def tabulate(items, looks, seed=3):
-    """Looks as a table, with a shorter look cut out of each whole one: one picture, or three to six."""
-    rng, features, present, source = np.random.default_rng(seed), [], [], []
-    for row in np.flatnonzero(looks.present.sum(1) == look.FRAMES):
-        count = 1 if rng.random() < 0.4 else int(rng.integers(3, 7))
-        first = int(rng.integers(0, look.FRAMES + 1 - count))
-        part = np.zeros_like(looks.features[row])
-        part[:count] = looks.features[row, first : first + count]
-        features.append(part)
-        present.append((np.arange(look.FRAMES) < count).astype(np.float32))
-        source.append(row)
-    described = [look.describe(looks.features, looks.present), look.describe(np.array(features), np.array(present))]
-    of = [items[k] for k in np.concatenate([looks.item, looks.item[source]])]
+def tabulate(items, looks):
+    """Looks as a table."""
+    of = [items[k] for k in looks.item]
     column = lambda name: np.array([getattr(item, name) for item in of])
     return SimpleNamespace(
-        described=np.concatenate(described),
-        variant=np.concatenate([looks.variant, np.full(len(source), "short")]),
+        described=looks.described,
+        variant=looks.variant,
         label=column("violent"),
         place=column("place"),
         group=column("group"),
         trust=column("weight"),
         clip=column("clip"),
+        alone=looks.count == 1,
         usable=column("train") & ~column("reserved"),
         reserved=column("reserved"),
         folder=np.array([str(item.path.parent.relative_to(DATA)) for item in of]),
     )
 
 
-def measure(table):
-    """The head, its calibration and every number of the card."""
-    usable, plain = table.usable, table.variant == "plain"
-    fold = evaluate.out_of_fold(table, usable)
-    mix = usable & plain & (table.place != "hockey")
-    weight = np.zeros(len(mix))
+def shares(table, rows):
+    """Weight of each look of `rows`: both classes alike, places alike within a class, sources alike within a place."""
+    weight = np.zeros(len(rows))
     for label in (0, 1):
-        for place in set(table.place[mix & (table.label == label)]):
-            rows = mix & (table.label == label) & (table.place == place)
-            _, group, size = np.unique(table.group[rows], return_inverse=True, return_counts=True)
-            weight[rows] = (1 / size[group]) / (1 / size[group]).sum()
-        weight[mix & (table.label == label)] /= weight[mix & (table.label == label)].sum()
-    slope, offset = evaluate.platt(fold[mix], table.label[mix], weight[mix])
-    strict = evaluate.decision(fold, table, mix, slope, offset)
-    curve = evaluate.points(slope, strict)
-    numbers = {"platt": [slope, offset, strict], "auc": {}, "auc_unseen_place": {}, "recall": {}, "false": {}, "recall_unseen_place": {}, "false_unseen_place": {}}
+        for place in set(table.place[rows & (table.label == label)]):
+            own = rows & (table.label == label) & (table.place == place)
+            _, group, size = np.unique(table.group[own], return_inverse=True, return_counts=True)
+            weight[own] = (1 / size[group]) / (1 / size[group]).sum()
+        weight[rows & (table.label == label)] /= weight[rows & (table.label == label)].sum()
+    return weight
+
+
+def calibrated(table, fold, mix):
+    """(slope, offset) of looks that can move and of single pictures; .5 of the latter is moved up to where few of the
+    innocent reach it."""
+    told = []
+    for alone in (False, True):
+        rows = mix & (table.alone == alone)
+        slope, offset = evaluate.platt(fold[rows], table.label[rows], shares(table, rows)[rows])
+        if alone:
+            offset = evaluate.decision(fold, table, rows, slope, offset)
+        told.append((slope, offset))
+    return told
+
+
+def measure(table, folds=None):
+    """The head, its calibration and every number of the card; `folds` holds the logits of an earlier run."""
+    usable, plain = table.usable, table.variant == "plain"
+    folds = folds or {"": evaluate.out_of_fold(table, usable)}
+    mix = usable & plain & (table.place != "hockey")
+    weight = shares(table, mix)
+    platt = calibrated(table, folds[""], mix)
+    final = lambda logit, rows: np.where(table.alone[rows], logit * platt[1][0] + platt[1][1], logit * platt[0][0] + platt[0][1])
+    fold = final(folds[""], slice(None))
+    curve = evaluate.points(1.0, 0.0)
+    numbers = {"platt": platt, "auc": {}, "auc_unseen_place": {}, "recall": {}, "false": {}, "recall_unseen_place": {}, "false_unseen_place": {}}
+    numbers["reliability"], numbers["ece"] = evaluate.reliability(evaluate.apply(curve, fold[mix]), table.label[mix], weight[mix])
 
     def told(rows, logit, auc, recall, false):
         label, group, hit = table.label[rows], table.group[rows], evaluate.apply(curve, logit) >= 0.5
@@ -91,15 +106,24 @@ def measure(table):
     for place in sorted(set(table.place)):
         rows = usable & plain & (table.place == place)
         told(rows, fold[rows], "auc", "recall", "false")
-        unseen = evaluate.left_out(table, usable, place)[rows[table.place == place]]
+        if place not in folds:
+            folds[place] = evaluate.left_out(table, usable, place)
+        unseen = final(folds[place][rows[table.place == place]], rows)
         told(rows, unseen, "auc_unseen_place", "recall_unseen_place", "false_unseen_place")
-    motion = table.described[:, 2 * look.WIDTH :].sum(1)
+    score = evaluate.apply(curve, fold)
+    rows = usable & plain & (table.place == "cctv")
+    share = lambda label, least: float((score[rows & (table.label == label)] >= least).mean())
+    numbers["steps"] = [(least, share(1, least), share(0, least)) for least in (0.5, 0.62, 0.73, 0.78)]
+    motion = table.described[:, 2 * POOLED : 3 * POOLED].sum(1)
     numbers["auc_motion_alone"] = {}
     for place in numbers["auc"]:
         rows = usable & plain & table.clip & (table.place == place)
         if 0 < table.label[rows].sum() < rows.sum():
             measured = evaluate.auc(table.label[rows], motion[rows])
             numbers["auc_motion_alone"][place] = evaluate.interval(measured, table.group[rows])
+    for name in ("auc", "auc_unseen_place"):
+        mean = float(np.mean([value[0] for value in numbers[name].values()]))
+        numbers[{"auc": "auc_mean", "auc_unseen_place": "auc_unseen_mean"}[name]] = mean
     numbers["looks"], numbers["trained"] = len(table.label), int(usable.sum())
     numbers["false_by_folder"] = {}
     for folder in sorted(set(table.folder[usable & plain & (table.label == 0)])):
@@ -110,14 +134,15 @@ def measure(table):
         evaluate.share(evaluate.apply(curve, fold[moving]) >= 0.5), table.group[moving]
     )
     head = evaluate.fitted(table, usable)
+    head.moving, head.alone = platt
     for name, chosen in (("reserved", table.reserved), ("measured_only", ~table.usable & ~table.reserved)):
         for place in sorted(set(table.place[chosen & plain])):
             for label in (0, 1):
                 rows = chosen & plain & (table.place == place) & (table.label == label)
                 if rows.any():
-                    score = evaluate.apply(curve, head.logits(table.described[rows]))
+                    score = evaluate.apply(curve, final(head.logits(table.described[rows]), rows))
                     numbers[f"{name}/{place}/{label}"] = (float((score >= 0.5).mean()), float(np.median(score)), int(rows.sum()))
-    return head, curve, numbers
+    return head, curve, numbers, folds
 
 
 def entry(curves):
@@ -135,19 +160,20 @@ licence = "Apache-2.0"
 card = "frame/README.md"
 preprocess = {{ type = "rgb", width = 224, height = 224, fit = "stretch", mean = [127.0, 127.0, 127.0], std = [128.0, 128.0, 128.0] }}
 inputs = [ {{ name = "pixels", type = "f32", shape = ["batch", 3, 224, 224] }} ]
-outputs = [ {{ name = "features", type = "f32", shape = ["batch", 1280] }} ]
-look = {{ file = "frame/look.onnx", sha256 = "{digest('look.onnx')}", frames = 8, inputs = [ {{ name = "features", type = "f32", shape = ["batch", 8, 1280] }}, {{ name = "present", type = "f32", shape = ["batch", 8] }} ], outputs = [ {{ name = "scores", type = "f32", shape = ["batch", 2], labels = ["violence", "camera"] }} ] }}
+outputs = [ {{ name = "features", type = "f32", shape = ["batch", 16960] }} ]
+look = {{ file = "frame/look.onnx", sha256 = "{digest('look.onnx')}", frames = 8, views = {{ moving = 6, whole = 2 }}, inputs = [ {{ name = "features", type = "f32", shape = ["batch", 8, 16960] }}, {{ name = "present", type = "f32", shape = ["batch", 8] }} ], outputs = [ {{ name = "scores", type = "f32", shape = ["batch", {len(curves)}], labels = {json.dumps(list(curves))} }} ] }}
 calibration = {{ {maps} }}
 """
 
 
-def write(head, filmed, curves, numbers):
-    """The look's graph of both heads, the manifest's entry, the fixture and the card."""
-    onnx.save(look.build(head, filmed), OUT / "look.onnx")
+def write(heads, curves, numbers):
+    """The look's graph of all heads, the manifest's entry, the fixture and the card."""
+    onnx.save(look.build(heads), OUT / "look.onnx")
     update_entry(tomllib.loads(entry(curves))["model"][0])
     (CHECKOUT / ".cache/frame/numbers.json").write_text(json.dumps(numbers, indent=1))
     parity.write(OUT, CHECKOUT / "tests/fixtures/frame_parity", curves)
     (OUT / "README.md").write_text(card.text(numbers, VERSION))
+    card.draw_reliability(numbers["reliability"], OUT / "reliability.png")
 
 
 def main():
@@ -156,13 +182,20 @@ def main():
     OUT.mkdir(parents=True, exist_ok=True)
     onnx.save(backbone.build(backbone.state_dict(backbone.weight_bytes())), OUT / "backbone.onnx")
     items = sets.items(DATA)
-    looks = extract.extract(items, DATA, OUT / "backbone.onnx", CHECKOUT / ".cache/frame")
+    cache = CHECKOUT / ".cache/frame"
+    looks = extract.extract(items, DATA, OUT / "backbone.onnx", cache)
     table = tabulate(items, looks)
     print(f"{len(table.label)} looks of {len(items)} sources; measuring", file=sys.stderr)
-    head, curve, numbers = measure(table)
-    filmed, filmed_curve, numbers["camera"] = camera.main(items, looks, OUT / "backbone.onnx", CHECKOUT / ".cache/frame")
-    write(head, filmed, {"violence": curve, "camera": filmed_curve}, numbers)
-    parity.check(OUT, looks, table.described, head, filmed)
+    head, curve, numbers, _ = measure(table)
+    numbers["approaches"] = approaches.measure(table, looks.whole)
+    filmed, filmed_curve, numbers["camera"] = camera.main(items, looks, OUT / "backbone.onnx", cache)
+    fallen, fallen_curve, numbers["down"] = down.main(items, looks)
+    heads, curves = [head, filmed], {"violence": curve, "camera": filmed_curve}
+    if fallen is not None:
+        heads.append(fallen)
+        curves["person_down"] = fallen_curve
+    write(heads, curves, numbers)
+    parity.check(OUT, looks, heads)
 
 
 if __name__ == "__main__":

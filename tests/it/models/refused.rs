@@ -171,6 +171,14 @@ fn a_model_that_does_not_fit_its_manifest_is_refused_with_a_reason() {
             &["frame@", "`features`", "frame/look.onnx", "1281", "correct the manifest"],
         ),
         (
+            "views beyond the head's rows",
+            frame(|e| {
+                let look = e["look"].as_table_mut().unwrap();
+                look.insert("views".into(), value("{ moving = 7, whole = 2 }"));
+            }),
+            &["frame@", "views", "8 in all", "correct the entry"],
+        ),
+        (
             "a label too few",
             chat(|e| {
                 e["outputs"][0]["labels"].as_array_mut().unwrap().pop();
