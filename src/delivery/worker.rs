@@ -176,8 +176,13 @@ impl Worker {
                 } else {
                     // The first in line stays so, unless the sink lives and will not take it.
                     let yields = failure.outcome == Outcome::Refused && attempts >= YIELD;
+                    // It then waits longer than the sink is left alone, so that the others come first.
+                    let backoff = &sink.options.backoff;
                     let wait = match yields {
-                        true => sink.options.backoff.wait(&item.id, attempts, failure.retry_after),
+                        true => {
+                            let longer = backoff.wait(&item.id, attempts + 1, failure.retry_after);
+                            longer + Duration::from_millis(1)
+                        }
                         false => Duration::ZERO,
                     };
                     store.failed(name, &item.id, after(now, wait), &failure.why).await?;

@@ -394,7 +394,8 @@ impl Watcher for Counts {
 fn a_full_queue_gives_work_back_skips_what_nobody_wants_and_drains_when_dropped() {
     let Some(manifest) = shipped() else { return };
     let counts = Arc::new(Counts::default());
-    let options = InferenceOptions { threads: 1, messages: 4, looks: 2, ..options(1) };
+    // No look is taken out ahead to be decoded.
+    let options = InferenceOptions { decoders: Some(0), messages: 4, looks: 2, ..options(1) };
     let inference = Inference::start(&manifest, options, counts.clone()).unwrap();
     let chat = messages(8, 41);
     let job = || LookJob { pictures: vec![fixture_picture("blocks.jpg")] };
