@@ -80,11 +80,13 @@ pub struct Daemon {
 /// Runs until SIGTERM or SIGINT; tells systemd. Signals are heard from the first moment: one that comes during the start
 /// ends it, and nothing is half done, since what the start writes it writes in transactions.
 pub async fn run(path: &Path) -> Result<(), DaemonError> {
-    let mut bells = Bells::hang().map_err(|e| io("listening for signals", e))?;
+    let heard = |e| io("listening for signals", e);
+    let mut ending = Ending::listen().map_err(heard)?;
+    let mut again = signal(SignalKind::hangup()).map_err(heard)?;
     let config = Arc::new(setup::config(path).map_err(SetupError::from)?);
     let started = tokio::select! {
         started = Daemon::start(config.clone(), path) => started,
-        () = bells.ended() => return Ok(()),
+        () = ending.told() => return Ok(()),
     };
     let mut daemon = started.map_err(|error| match error {
         DaemonError::Setup(error) => DaemonError::Setup(error.placed(&config)),
@@ -92,7 +94,7 @@ pub async fn run(path: &Path) -> Result<(), DaemonError> {
     })?;
     tracing::info!(console = %format!("http://{}", daemon.address), version = env!("CARGO_PKG_VERSION"), "ready");
     crate::telemetry::systemd::ready(&format!("{} feeds", config.feeds.len()));
-    daemon.serve(&mut bells).await;
+    daemon.serve(ending, &mut again).await;
     crate::telemetry::systemd::stopping();
     daemon.stop().await;
     Ok(())
@@ -101,28 +103,23 @@ pub async fn run(path: &Path) -> Result<(), DaemonError> {
 /// SIGTERM or SIGINT, from now on.
 pub async fn wait_for_signal() {
     // Registering a handler fails only where there is no signal driver, that is outside a runtime.
-    if let Ok(mut bells) = Bells::hang() {
-        bells.ended().await;
+    if let Ok(mut ending) = Ending::listen() {
+        ending.told().await;
     }
 }
 
-/// What the process is told by signals.
-struct Bells {
+/// The signals that ask the process to end.
+struct Ending {
     term: Signal,
     int: Signal,
-    hup: Signal,
 }
 
-impl Bells {
-    fn hang() -> std::io::Result<Self> {
-        Ok(Self {
-            term: signal(SignalKind::terminate())?,
-            int: signal(SignalKind::interrupt())?,
-            hup: signal(SignalKind::hangup())?,
-        })
+impl Ending {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? })
     }
 
-    async fn ended(&mut self) {
+    async fn told(&mut self) {
         tokio::select! { _ = self.term.recv() => {}, _ = self.int.recv() => {} }
         tracing::info!("stopping");
     }
@@ -130,7 +127,7 @@ impl Bells {
 
 impl Daemon {
     /// Until SIGTERM or SIGINT; each SIGHUP reloads the config. One that comes during a reload is one more reload.
-    async fn serve(&mut self, bells: &mut Bells) {
+    async fn serve(&mut self, mut ending: Ending, again: &mut Signal) {
         let Self { reloader, intake, committer, shards, .. } = self;
         let alive = || {
             let tasks = !intake.is_finished() && !committer.is_finished();
@@ -141,13 +138,9 @@ impl Daemon {
             crate::telemetry::systemd::watchdog(alive).await;
             std::future::pending::<()>().await
         });
+        let mut ended = std::pin::pin!(ending.told());
         loop {
-            let Bells { term, int, hup } = bells;
-            let mut ended = std::pin::pin!(async {
-                tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
-                tracing::info!("stopping");
-            });
-            tokio::select! { () = &mut ended => return, _ = hup.recv() => {}, () = &mut watchdog => {} }
+            tokio::select! { () = &mut ended => return, _ = again.recv() => {}, () = &mut watchdog => {} }
             // A reload that waits for a part of the house must not keep it from going down, nor from showing life.
             tokio::select! { () = &mut ended => return, () = reloader.reload() => {}, () = &mut watchdog => {} }
         }

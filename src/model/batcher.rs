@@ -285,16 +285,6 @@ impl Inference {
         Ok(Self { shared, kept, threads })
     }
 
-    /// What is known of a message before it is scored: its scores, if its text was scored lately under the same
-    /// setting, paid or not.
-    pub fn read(&self, message: &Message) -> Reading {
-        let reading = self.shared.cache.read(message);
-        if reading.scores.is_some() {
-            self.shared.watcher.looked_up(1, 0);
-        }
-        reading
-    }
-
     /// Queues a message that waits for its score as long as it takes; gives it back with its reply if there is no room.
     pub fn message(
         &self,
@@ -312,11 +302,44 @@ impl Inference {
     ) -> Result<(), Rejected<(LookJob, Box<dyn Scored<Looked>>)>> {
         self.offer_look(&self.kept, job, reply)
     }
+}
 
+/// Who scores what the gate lets in: [`Inference`], but in simulations.
+pub trait Scoring: Send + Sync {
+    /// What is known of a message before it is scored: its scores, if its text was scored lately under the same
+    /// setting, paid or not.
+    fn read(&self, message: &Message) -> Reading;
     /// Queues a message whose scores are remembered under `key` (0: they are not). Where there is no room, what is
     /// least worth is shed for it, itself perhaps; it is given back with its reply only if nothing that waits may be
     /// shed and neither may it.
-    pub fn offer_message(
+    fn offer_message(
+        &self,
+        ticket: &Ticket,
+        message: Message,
+        key: u64,
+        reply: Box<dyn Scored<MessageScores>>,
+    ) -> Result<(), Rejected<(Message, Box<dyn Scored<MessageScores>>)>>;
+    /// Queues a look; as [`Scoring::offer_message`].
+    fn offer_look(
+        &self,
+        ticket: &Ticket,
+        job: LookJob,
+        reply: Box<dyn Scored<Looked>>,
+    ) -> Result<(), Rejected<(LookJob, Box<dyn Scored<Looked>>)>>;
+    /// Messages and looks that wait now.
+    fn depth(&self) -> (usize, usize);
+}
+
+impl Scoring for Inference {
+    fn read(&self, message: &Message) -> Reading {
+        let reading = self.shared.cache.read(message);
+        if reading.scores.is_some() {
+            self.shared.watcher.looked_up(1, 0);
+        }
+        reading
+    }
+
+    fn offer_message(
         &self,
         ticket: &Ticket,
         message: Message,
@@ -349,8 +372,7 @@ impl Inference {
         Ok(())
     }
 
-    /// Queues a look; as [`Inference::offer_message`].
-    pub fn offer_look(
+    fn offer_look(
         &self,
         ticket: &Ticket,
         job: LookJob,
@@ -373,62 +395,9 @@ impl Inference {
         Ok(())
     }
 
-    /// Messages and looks that wait now.
-    pub fn depth(&self) -> (usize, usize) {
+    fn depth(&self) -> (usize, usize) {
         let queues = self.shared.queues.lock();
         (queues.messages.len(), queues.looks.len() + queues.decoding + queues.decoded.len())
-    }
-}
-
-/// Who scores what the gate lets in: [`Inference`], but in simulations.
-pub trait Scoring: Send + Sync {
-    /// [`Inference::read`].
-    fn read(&self, message: &Message) -> Reading;
-    /// [`Inference::offer_message`].
-    fn offer_message(
-        &self,
-        ticket: &Ticket,
-        message: Message,
-        key: u64,
-        reply: Box<dyn Scored<MessageScores>>,
-    ) -> Result<(), Rejected<(Message, Box<dyn Scored<MessageScores>>)>>;
-    /// [`Inference::offer_look`].
-    fn offer_look(
-        &self,
-        ticket: &Ticket,
-        job: LookJob,
-        reply: Box<dyn Scored<Looked>>,
-    ) -> Result<(), Rejected<(LookJob, Box<dyn Scored<Looked>>)>>;
-    /// [`Inference::depth`].
-    fn depth(&self) -> (usize, usize);
-}
-
-impl Scoring for Inference {
-    fn read(&self, message: &Message) -> Reading {
-        self.read(message)
-    }
-
-    fn offer_message(
-        &self,
-        ticket: &Ticket,
-        message: Message,
-        key: u64,
-        reply: Box<dyn Scored<MessageScores>>,
-    ) -> Result<(), Rejected<(Message, Box<dyn Scored<MessageScores>>)>> {
-        self.offer_message(ticket, message, key, reply)
-    }
-
-    fn offer_look(
-        &self,
-        ticket: &Ticket,
-        job: LookJob,
-        reply: Box<dyn Scored<Looked>>,
-    ) -> Result<(), Rejected<(LookJob, Box<dyn Scored<Looked>>)>> {
-        self.offer_look(ticket, job, reply)
-    }
-
-    fn depth(&self) -> (usize, usize) {
-        self.depth()
     }
 }
 

@@ -17,7 +17,7 @@ use vigie::model::image::{Eye, ImageError, Picture};
 use vigie::model::text::features;
 use vigie::model::{
     Fit, Inference, InferenceOptions, LookJob, Looked, Manifest, Message, MessageScores, ModelKind,
-    Rejected, Scored, Scorer, Watcher, load_runtime,
+    Rejected, Scored, Scorer, Scoring, Watcher, load_runtime,
 };
 
 #[path = "models/refused.rs"]

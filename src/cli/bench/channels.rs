@@ -7,15 +7,15 @@ use std::time::Duration;
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 
+use super::rig::resident;
 use super::{Baseline, Bench, Case, Goal, Size, in_turn, material, micros, spent};
 use crate::cli::engine::Engine;
+use crate::cli::replay::event_entry;
 use crate::cli::setup;
 use crate::cli::shard::AT_ONCE;
-use crate::event::{
-    ChannelId, Consumed, Event, FeedItem, Fuel, Keyer, Scores, Timestamp, decode as read,
-};
+use crate::event::{ChannelId, Consumed, FeedItem, Fuel, Keyer, Scores, Timestamp, decode as read};
 use crate::feed::Dedupe;
-use crate::model::{Door, Ready, text};
+use crate::model::{Door, MessageScores, Ready, text};
 
 /// How many channels there are, from the least.
 const CHANNELS: [usize; 3] = [1, 1_000, 100_000];
@@ -97,12 +97,8 @@ impl House {
             self.door.admit(event, &mut self.ready);
             for ready in self.ready.drain(..) {
                 let Ready::Event { admitted, .. } = ready else { continue };
-                let Event { channel, at, .. } = &*admitted.event;
-                let (channel, at) = (channel.clone(), *at);
-                let (event, stamp) = (admitted.event, admitted.stamp);
-                let fuel =
-                    Fuel::Event { event, stamp, scores: *own, plain: None, unscored: None, manner };
-                std::hint::black_box(self.engine.consume(&Consumed { channel, at, fuel }));
+                let scores = MessageScores { own: *own, plain: None, manner };
+                std::hint::black_box(self.engine.consume(&event_entry(admitted, Some(Ok(scores)))));
                 judged += 1;
             }
         }
@@ -161,7 +157,7 @@ pub fn channels(bench: &mut Bench) -> Result<(), String> {
     for count in CHANNELS {
         let mut house = House::new(bench, count)?;
         let mut dice = material::dice(11);
-        let before = resident();
+        let before = resident(std::process::id());
         // Every channel has spoken: as many messages each, in turn, so that memory is that of channels alike.
         let said = if count == 1 { EVENTS } else { SAID };
         let mut first = 0;
@@ -174,7 +170,7 @@ pub fn channels(bench: &mut Bench) -> Result<(), String> {
             }
         }
         if count == CHANNELS[2] {
-            let taken = resident().saturating_sub(before);
+            let taken = resident(std::process::id()).saturating_sub(before);
             let each = taken as f64 / 1024.0 / count as f64;
             bench.sizes.push(Size {
                 what: format!("{count} channels of {SAID} messages each, in memory"),
@@ -234,12 +230,4 @@ impl Town {
             std::hint::black_box(self.house.take(&drawn));
         })
     }
-}
-
-/// Bytes of this process in memory; 0 where the system does not tell.
-fn resident() -> usize {
-    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib = line.and_then(|rest| rest.split_whitespace().next()?.parse::<usize>().ok());
-    kib.unwrap_or(0) * 1024
 }

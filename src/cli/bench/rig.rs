@@ -221,12 +221,16 @@ reason = {{ en = "A threat." }}
 
     /// Memory that it holds, bytes; 0 where the system does not tell.
     pub fn resident(&self) -> u64 {
-        let path = format!("/proc/{}/status", self.child.id());
-        let text = std::fs::read_to_string(path).unwrap_or_default();
-        let line = text.lines().find(|line| line.starts_with("VmRSS:"));
-        let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
-        kib.unwrap_or(0) * 1024
+        resident(self.child.id())
     }
+}
+
+/// Memory that a process holds, bytes; 0 where the system does not tell.
+pub fn resident(process: u32) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let line = text.lines().find(|line| line.starts_with("VmRSS:"));
+    let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
+    kib.unwrap_or(0) * 1024
 }
 
 impl Drop for Daemon {

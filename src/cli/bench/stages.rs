@@ -11,9 +11,10 @@ use serde::Deserialize;
 
 use super::{Baseline, Bench, Case, Goal, in_turn, material, micros, spent};
 use crate::channel::Channel;
+use crate::cli::replay::event_entry;
 use crate::cli::setup;
 use crate::event::{
-    ChannelId, Consumed, Event, FeedItem, Fuel, Keyer, Rates, Scores, Signals, decode as read,
+    ChannelId, Consumed, Event, FeedItem, Keyer, Rates, Scores, Signals, decode as read,
 };
 use crate::feed::{Dedupe, WINDOW};
 use crate::model::{Door, Escalation, MessageScores, Preprocess, Ready, text};
@@ -90,16 +91,8 @@ impl Way {
 /// What a channel is given of what came through the door.
 fn consumed(ready: Ready, scored: &MessageScores) -> Option<Consumed> {
     let Ready::Event { admitted, message } = ready else { return None };
-    let (channel, at) = (admitted.event.channel.clone(), admitted.event.at);
-    let fuel = Fuel::Event {
-        event: admitted.event,
-        stamp: admitted.stamp,
-        scores: scored.own,
-        plain: message.filter(|message| message.setting.excuses()).map(|_| scored.own),
-        unscored: None,
-        manner: scored.manner,
-    };
-    Some(Consumed { channel, at, fuel })
+    let plain = message.filter(|message| message.setting.excuses()).map(|_| scored.own);
+    Some(event_entry(admitted, Some(Ok(MessageScores { plain, ..*scored }))))
 }
 
 /// The fields of the flat wire format, read into a struct and nothing more.
