@@ -9,7 +9,7 @@ use crate::evidence::wall_clock;
 use crate::telemetry::Clock;
 
 /// How long the states of a checkpoint may have been on their way to it, in milliseconds.
-const GATHERED_MS: i64 = 600_000;
+pub(super) const GATHERED_MS: i64 = 600_000;
 
 /// How far a feed was handled.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -188,16 +188,17 @@ impl Write<'_> {
         if let Some(donations) = &checkpoint.donations {
             self.put_meta("donations", donations).await?;
         }
+        let steady = Clock::house().steady();
+        self.note_steady(steady).await?;
         // A little before: what was committed while the states were gathered may not be in them.
-        self.put_meta("saved", &Clock::house().steady().plus_ms(-GATHERED_MS).0.to_string())
-            .await?;
+        self.put_meta("saved", &steady.plus_ms(-GATHERED_MS).0.to_string()).await?;
         if !checkpoint.config.is_empty() {
             self.put_meta("config", &checkpoint.config).await?;
         }
         Ok(())
     }
 
-    async fn put_meta(&mut self, name: &str, value: &str) -> Result<()> {
+    pub(super) async fn put_meta(&mut self, name: &str, value: &str) -> Result<()> {
         sqlx::query(
             "INSERT INTO meta (name, value) VALUES ($1, $2) \
              ON CONFLICT (name) DO UPDATE SET value = excluded.value",

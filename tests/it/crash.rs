@@ -289,9 +289,9 @@ impl House {
     /// Runs to the end: the last cursor is saved and no message waits.
     async fn finish(&self) {
         let mut daemon = self.start("");
-        let until = Instant::now() + Duration::from_secs(120);
+        let mut patience = Patience::new("for the end");
         while !self.finished().await {
-            assert!(Instant::now() < until, "it did not come to the end:\n{}", self.log());
+            patience.waits(self);
             assert!(daemon.try_wait().expect("our child").is_none(), "it ended:\n{}", self.log());
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -333,6 +333,28 @@ impl House {
     }
 }
 
+/// Waits as long as it takes, since a machine may be busy with other things, and says every minute for what.
+struct Patience {
+    what: &'static str,
+    minutes: u64,
+    begun: Instant,
+}
+
+impl Patience {
+    fn new(what: &'static str) -> Self {
+        Self { what, minutes: 1, begun: Instant::now() }
+    }
+
+    fn waits(&mut self, house: &House) {
+        if self.begun.elapsed().as_secs() >= 60 * self.minutes {
+            let (what, minutes, place) = (self.what, self.minutes, house.platform.place());
+            eprintln!("waiting {what}, {minutes} min, at event {place}:\n{}", house.log());
+            assert!(minutes < 60, "it hangs");
+            self.minutes += 1;
+        }
+    }
+}
+
 /// When a life of the daemon ends.
 #[derive(Clone, Copy, Debug)]
 enum Death {
@@ -352,6 +374,7 @@ async fn live_and_die(house: &House, death: Death) -> bool {
     };
     let place = || house.platform.place();
     let (begun, from) = (Instant::now(), place());
+    let mut patience = Patience::new("for a death");
     house.platform.place.store(0, Ordering::Relaxed);
     let mut daemon = house.start(&plan);
     loop {
@@ -366,10 +389,10 @@ async fn live_and_die(house: &House, death: Death) -> bool {
             Death::Events(more, _) => place() >= (from + more).min(nearly),
             Death::Step(..) => place() >= nearly,
         };
-        assert!(begun.elapsed() < Duration::from_secs(120), "it hangs:\n{}", house.log());
         if after {
             break;
         }
+        patience.waits(house);
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
     if let Death::Events(_, after) = death {

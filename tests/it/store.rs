@@ -467,6 +467,36 @@ fn a_torn_tail_is_dropped_and_named_but_a_broken_middle_is_an_error() {
 }
 
 #[test]
+fn a_number_that_a_score_cannot_hold_is_refused_with_its_line_and_never_becomes_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("x.jsonl");
+    let at = "2025-08-17T22:14:03.000Z";
+    let line = |c: &str| format!(r#"{{"c":"{c}","channel":"k:1","at":"{at}","#);
+    let look = |motion: &str, score: &str| {
+        let look = format!(
+            r#"{{"id":"L","frames":[],"scores":[{score}],"motion":{motion},"thumb":""}}"#
+        );
+        format!(r#"{}"t":"look","look":{look}}}"#, line("consumed"))
+    };
+    let said = |p: &str| format!(r#"{}"out":[{p},0.25,0.125,0.0]}}"#, line("escalation"));
+    let read = |text: &str| {
+        let header = r#"{"vigie_journal":2,"config":"","version":"0.1.0"}"#;
+        std::fs::write(&path, format!("{header}\n{text}\n")).unwrap();
+        Reader::open(std::slice::from_ref(&path)).unwrap().next().unwrap()
+    };
+    for text in [said("0.5"), look("0.5", "0.5"), look("null", "null")] {
+        let again = serde_json::to_string(&read(&text).unwrap()).unwrap();
+        assert_eq!(again.contains("0.5"), text.contains("0.5"), "{again}");
+    }
+    for beyond in ["0.51e308", "-1e39", "3.5e38"] {
+        for text in [said(beyond), look(beyond, "0.5"), look("0.5", beyond)] {
+            let error = read(&text).unwrap_err().to_string();
+            assert!(error.contains("line 2: a score is not a finite number"), "{error}: {text}");
+        }
+    }
+}
+
+#[test]
 fn a_journal_of_another_version_is_refused_with_what_to_do() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("x.jsonl");

@@ -21,7 +21,7 @@ use vigie::cli::gate::{FeedState, Gate};
 use vigie::cli::intake::{FeedClock, Intake};
 use vigie::cli::observe::FeedCounts;
 use vigie::cli::paid::PaidCount;
-use vigie::cli::recall::recall;
+use vigie::cli::recall::{recall, recall_told};
 use vigie::cli::setup;
 use vigie::cli::shard::{Shard, ToShard, Wiring};
 use vigie::cli::shelf::Shelf;
@@ -298,18 +298,8 @@ impl Life<'_> {
         let resume = recall(&checkpoint, config, &clock, &mut intake, &mut engine);
         let mut asleep: HashSet<_> =
             checkpoint.asleep.into_iter().map(|known| known.channel).collect();
-        if plan.live {
-            for change in store.since_checkpoint().await.expect("it is never ill") {
-                let channel = &change.alert.channel;
-                if asleep.remove(channel)
-                    && let Some(bytes) = store.channel_state(channel).await.expect("a state")
-                    && let Ok(slot) = serde_json::from_slice(&bytes)
-                {
-                    engine.restore(channel.clone(), slot);
-                }
-                engine.adopt(&change);
-            }
-        }
+        let told = recall_told(&store, config, &intake, &mut engine, &mut asleep).await;
+        told.expect("it is never ill");
         let idle = Duration::from_secs(30);
         let shelf = Shelf::new(store.clone(), asleep, durable, idle, plan.memory);
         let (samples_tx, samples) = mpsc::channel(1024);

@@ -244,12 +244,13 @@ impl Feed {
         while let Some(told) = inbox.recv().await {
             if let ToFeed::Handled(value) = told {
                 world.note(format_args!("handled {place} {value}"));
+                let number = |text: &str| text.parse::<usize>().expect("a number");
+                world.receivers.handled.lock().insert(place, number(&value));
                 let store = world.receivers.store.lock().clone();
                 if let Some(store) = store {
                     let saved = store.load_checkpoint().await.expect("it is never ill");
                     let mark = saved.feeds.iter().find(|mark| mark.feed == format!("feed{place}"));
                     let there = mark.and_then(|mark| mark.cursor.clone());
-                    let number = |text: &str| text.parse::<usize>().expect("a number");
                     if there.as_deref().map_or(0, number) < number(&value) {
                         let what = format!("cursor {value} was told, and {there:?} is saved");
                         world.receivers.wrong.lock().push(what);
@@ -289,8 +290,14 @@ impl Feed {
             let cursor = self.cursor.lock().clone();
             self.world.note(format_args!("feed {} connects at {cursor:?}", self.place));
             self.observer.report(self.place, FeedReport::Connected(true));
-            self.tell(FeedEvent::Connected { resumed: cursor.is_some() }).await;
+            // Asked for no cursor it tells all from the beginning, as a recording does: nothing is missing either way.
+            self.tell(FeedEvent::Connected { resumed: true }).await;
             let from = cursor.map_or(0, |text| text.parse::<usize>().expect("a number"));
+            let handled = self.world.receivers.handled.lock().get(&self.place).copied();
+            if handled.is_some_and(|handled| from < handled) {
+                let what = format!("feed {} asks from {from}, and {handled:?} was handled", self.place);
+                self.world.receivers.wrong.lock().push(what);
+            }
             self.play(from.saturating_sub(self.world.plan.overlap), &mut lots).await;
             self.observer.report(self.place, FeedReport::Connected(false));
             let reason = "planned".to_owned();
