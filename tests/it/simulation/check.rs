@@ -71,26 +71,30 @@ fn alerts(plan: &Plan, should: &Should, out: &Outcome, wrong: &mut Vec<String>) 
 /// On a live clock seconds pass while a feed is down, and are not made up: the same alerts, of the same highest level. What
 /// is shed under a flood is not heard.
 fn raised(plan: &Plan, should: &Should, out: &Outcome, wrong: &mut Vec<String>) {
+    // Of each alert, the first revision at its highest level.
     let highest = |revisions: &BTreeMap<(String, u32), Change>| {
-        let mut all: BTreeMap<String, (String, vigie::event::Level)> = BTreeMap::new();
+        let mut all: BTreeMap<String, Change> = BTreeMap::new();
         for ((id, _), change) in revisions {
-            let alert = &change.alert;
-            let channel = alert.channel.to_string();
-            if channel != TWINS && (plan.shape.flood == 0 || channel != FLOODED) {
-                all.insert(id.clone(), (channel, alert.level));
+            let channel = change.alert.channel.as_str();
+            let heard = channel != TWINS && (plan.shape.flood == 0 || channel != FLOODED);
+            if heard && all.get(id).is_none_or(|known| known.alert.level < change.alert.level) {
+                all.insert(id.clone(), change.clone());
             }
         }
         all
     };
     let (want, came) = (highest(&should.revisions), highest(&out.revisions));
-    for (id, alert) in &want {
+    for (id, change) in &want {
         match came.get(id) {
-            Some(level) if level == alert => {}
-            other => wrong.push(format!("{id} should be {alert:?} and is {other:?}")),
+            Some(other) if other.alert.level == change.alert.level => {}
+            other => {
+                let other = other.map_or("nothing".into(), told);
+                wrong.push(format!("{id} should be {}\n  and is {other}", told(change)));
+            }
         }
     }
-    for (id, alert) in came.iter().filter(|(id, _)| !want.contains_key(*id)) {
-        wrong.push(format!("{id} should not be: {alert:?}"));
+    for (id, change) in came.iter().filter(|(id, _)| !want.contains_key(*id)) {
+        wrong.push(format!("{id} should not be: {}", told(change)));
     }
 }
 
