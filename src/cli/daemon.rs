@@ -27,7 +27,7 @@ use super::recall::{recall, recall_told};
 use super::reload::{self, Current, FeedSetup, Reloader, Starter};
 use super::setup::{self, SetupError};
 use super::shard::{Rows, Shard, ToShard, Wiring};
-use super::shelf::Shelf;
+use super::shelf::{FeedGaps, Shelf};
 use super::terms::{Standing, Terms};
 use super::upkeep::Upkeep;
 use crate::config::{self, Config, Mode};
@@ -273,8 +273,9 @@ impl Daemon {
         let mut asleep: hashbrown::HashSet<ChannelId> =
             checkpoint.asleep.into_iter().map(|known| known.channel).collect();
         let (idle, in_memory) = (config.limits.idle.0, config.limits.channels);
-        recall_told(&store, &config, &intake, &mut engine, &mut asleep).await?;
-        let shelf = Shelf::new(store.clone(), asleep, durable, idle, in_memory);
+        let gaps = FeedGaps::read(checkpoint.gaps.as_deref());
+        recall_told(&store, &config, &intake, &mut engine, &mut asleep, &gaps).await?;
+        let shelf = Shelf::new(store.clone(), asleep, gaps, durable, idle, in_memory);
         let (samples_tx, samples) = mpsc::channel(1024);
         let backlog = Arc::new(AtomicUsize::new(0));
         let floors = current.clone();

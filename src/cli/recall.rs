@@ -6,8 +6,9 @@ use hashbrown::HashSet;
 use super::engine::{Engine, Slot};
 use super::intake::{FeedClock, Intake};
 use super::shard::Barrier;
+use super::shelf::FeedGaps;
 use crate::config::Config;
-use crate::event::ChannelId;
+use crate::event::{ChannelId, Consumed, Fuel};
 use crate::store::{Checkpoint, FeedMark, Store, StoreError};
 use crate::telemetry::Clock;
 
@@ -91,6 +92,7 @@ pub async fn recall_told(
     intake: &Intake,
     engine: &mut Engine,
     asleep: &mut HashSet<ChannelId>,
+    gaps: &FeedGaps,
 ) -> Result<(), StoreError> {
     let mut feeds = 0..config.feeds.len() as u16;
     if feeds.all(|feed| intake.clock(feed) == FeedClock::Data) {
@@ -99,10 +101,16 @@ pub async fn recall_told(
     for change in store.since_checkpoint().await? {
         let channel = &change.alert.channel;
         if asleep.remove(channel)
-            && let Some(bytes) = store.channel_state(channel).await?
+            && let Some((bytes, known)) = store.sleeper(channel).await?
             && let Ok(slot) = read(&bytes, config)
         {
+            let (missed, at) = (gaps.since(known, &slot.feed_name), slot.now());
             engine.restore(channel.clone(), slot);
+            for gap in missed {
+                // In the state that its first entry in the journal follows.
+                let fuel = Fuel::Gap { gap };
+                engine.consume(&Consumed { channel: channel.clone(), at, fuel });
+            }
         }
         let feed = engine.slot(channel).map_or(u16::MAX, |slot| slot.feed);
         if intake.clock(feed) == FeedClock::Live && engine.adopt(&change) {

@@ -18,6 +18,8 @@ mod model;
 mod parts;
 #[path = "simulation/plan.rs"]
 mod plan;
+#[path = "simulation/recall.rs"]
+mod recall;
 #[path = "simulation/story.rs"]
 mod story;
 #[path = "simulation/world.rs"]

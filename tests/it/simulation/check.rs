@@ -16,6 +16,9 @@ use super::plan::Plan;
 use super::story::{FLOODED, NAME, PERSON, Story, TWINS};
 use super::world::revision;
 
+/// A signal that halves in 30 s loses a tenth in the four seconds that a platform may be silent and the clock is not.
+const NEAR: f32 = 0.1;
+
 /// Everything that is not as it should be, in words.
 pub fn check(
     setting: &Setting,
@@ -68,8 +71,8 @@ fn alerts(plan: &Plan, should: &Should, out: &Outcome, wrong: &mut Vec<String>) 
     }
 }
 
-/// On a live clock seconds pass while a feed is down, and are not made up: the same alerts, of the same highest level. What
-/// is shed under a flood is not heard.
+/// On a live clock seconds pass while a feed is down, and are not made up: the same alerts, of the same highest level,
+/// unless that rests on a value so near its threshold that some seconds decide. What is shed under a flood is not heard.
 fn raised(plan: &Plan, should: &Should, out: &Outcome, wrong: &mut Vec<String>) {
     // Of each alert, the first revision at its highest level.
     let highest = |revisions: &BTreeMap<(String, u32), Change>| {
@@ -87,6 +90,10 @@ fn raised(plan: &Plan, should: &Should, out: &Outcome, wrong: &mut Vec<String>) 
     for (id, change) in &want {
         match came.get(id) {
             Some(other) if other.alert.level == change.alert.level => {}
+            // An alert that is lost altogether is so however near it was.
+            Some(other) if is_near(higher(change, other)) => {
+                eprintln!("some seconds decided: {}", told(higher(change, other)));
+            }
             other => {
                 let other = other.map_or("nothing".into(), told);
                 wrong.push(format!("{id} should be {}\n  and is {other}", told(change)));
@@ -98,11 +105,34 @@ fn raised(plan: &Plan, should: &Should, out: &Outcome, wrong: &mut Vec<String>) 
     }
 }
 
+fn higher<'a>(a: &'a Change, b: &'a Change) -> &'a Change {
+    if a.alert.level > b.alert.level { a } else { b }
+}
+
+/// Whether some seconds more or less of fading might have decided otherwise.
+fn is_near(change: &Change) -> bool {
+    let near = |value: f32, threshold: f32| value < threshold * (1.0 + NEAR);
+    change
+        .alert
+        .reasons
+        .iter()
+        .any(|reason| reason.threshold.is_some_and(|t| near(reason.value, t)))
+}
+
 fn told(change: &Change) -> String {
     let alert = &change.alert;
+    let reason = |reason: &vigie::alert::Reason| {
+        format!("{} {} of {:?}", reason.signal, reason.value, reason.threshold)
+    };
+    let reasons: Vec<String> = alert.reasons.iter().map(reason).collect();
     format!(
-        "{} {:?} {:?} {} {}",
-        alert.channel, change.kind, alert.level_now, alert.updated_at, alert.summary
+        "{} {:?} {:?} {} {} ({})",
+        alert.channel,
+        change.kind,
+        alert.level_now,
+        alert.updated_at,
+        alert.summary,
+        reasons.join(", ")
     )
 }
 

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use vigie::cli::commit::ToCommitter;
 use vigie::cli::observe::FeedCounts;
 use vigie::cli::shard::{Shard, ToShard};
-use vigie::event::{Keyer, Unscored, decode};
+use vigie::event::{FeedItem, Keyer, Unscored, decode};
 use vigie::feed::{FeedEvent, FeedObserver, FeedReport, FromFeed, ToFeed};
 use vigie::model::text::manner;
 use vigie::model::{
@@ -295,7 +295,8 @@ impl Feed {
             let from = cursor.map_or(0, |text| text.parse::<usize>().expect("a number"));
             let handled = self.world.receivers.handled.lock().get(&self.place).copied();
             if handled.is_some_and(|handled| from < handled) {
-                let what = format!("feed {} asks from {from}, and {handled:?} was handled", self.place);
+                let what =
+                    format!("feed {} asks from {from}, and {handled:?} was handled", self.place);
                 self.world.receivers.wrong.lock().push(what);
             }
             self.play(from.saturating_sub(self.world.plan.overlap), &mut lots).await;
@@ -328,7 +329,7 @@ impl Feed {
             }
             match decode(&line.text, &keyer) {
                 Ok(item) => {
-                    self.told.lock().given += 1;
+                    self.told.lock().given += u64::from(matches!(item, FeedItem::Event(_)));
                     self.tell(FeedEvent::Item(item)).await;
                 }
                 Err(_) => {
@@ -338,7 +339,7 @@ impl Feed {
                 }
             }
             if (n + 1) % self.world.plan.cursor_every == 0 || n + 1 == self.lines.len() {
-                let cursor = vigie::event::FeedItem::Cursor((n + 1).to_string().into());
+                let cursor = FeedItem::Cursor((n + 1).to_string().into());
                 self.tell(FeedEvent::Item(cursor)).await;
             }
         }
