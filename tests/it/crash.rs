@@ -299,6 +299,14 @@ impl House {
         daemon.wait().expect("our child");
     }
 
+    /// The cursor that the store holds; 0 before the first.
+    async fn saved(&self) -> usize {
+        let Some(mut db) = self.database().await else { return 0 };
+        let row = sqlx::query("SELECT resume FROM feed_marks").fetch_one(&mut db).await;
+        let resume: Option<String> = row.ok().and_then(|row| row.get("resume"));
+        resume.and_then(|resume| resume.parse().ok()).unwrap_or(0)
+    }
+
     pub async fn finished(&self) -> bool {
         let Some(mut db) = self.database().await else { return false };
         let sql = "SELECT (SELECT resume FROM feed_marks) AS resume, \
@@ -376,18 +384,21 @@ async fn live_and_die(house: &House, death: Death) -> bool {
     let (begun, from) = (Instant::now(), place());
     let mut patience = Patience::new("for a death");
     house.platform.place.store(0, Ordering::Relaxed);
+    let nearly = house.platform.lines.len() * 9 / 10;
+    // A step that is not reached before the evening is nearly over: any instant is good. What is left waits for the next
+    // life, however far a platform that does not wait would be ahead of a busy daemon.
+    house.platform.hold_at(nearly);
     let mut daemon = house.start(&plan);
     loop {
         if let Some(status) = daemon.try_wait().expect("our child") {
             assert!(status.code().is_none(), "it ended by itself, {status}:\n{}", house.log());
+            house.platform.hold_at(usize::MAX);
             return true;
         }
-        // A step that is not reached before the evening is nearly over: any instant is good.
-        let nearly = house.platform.lines.len() * 9 / 10;
         let after = match death {
             Death::Early(after) => begun.elapsed() >= after,
             Death::Events(more, _) => place() >= (from + more).min(nearly),
-            Death::Step(..) => place() >= nearly,
+            Death::Step(..) => place() >= nearly && house.saved().await + CURSOR_EVERY > nearly,
         };
         if after {
             break;
@@ -400,6 +411,7 @@ async fn live_and_die(house: &House, death: Death) -> bool {
     }
     daemon.kill().expect("SIGKILL");
     daemon.wait().expect("our child");
+    house.platform.hold_at(usize::MAX);
     false
 }
 

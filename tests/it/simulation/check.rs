@@ -304,8 +304,15 @@ fn money(plan: &Plan, story: &Story, out: &Outcome, wrong: &mut Vec<String>) {
 /// Each channel consumed what it should, in that order; the first place where it did not.
 fn order(should: &Should, folder: &Path, wrong: &mut Vec<String>) {
     let mut came: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut gaps = BTreeSet::new();
     for entry in Reader::open(&[folder.to_owned()]).expect("a journal") {
         let Entry::Consumed(consumed) = entry.expect("it reads") else { continue };
+        // A gap has no id: told again after a reconnect it comes again, and changes nothing.
+        if let Fuel::Gap { gap } = &consumed.fuel
+            && !gaps.insert((consumed.channel.clone(), gap.from, gap.to))
+        {
+            continue;
+        }
         came.entry(consumed.channel.to_string()).or_default().push(word(&consumed));
     }
     for (channel, want) in should.consumed.iter().filter(|(channel, _)| *channel != TWINS) {
