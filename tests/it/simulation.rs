@@ -63,6 +63,7 @@ fn run(plan: &Plan, words: bool) -> (Outcome, Vec<String>) {
                 revisions: out.revisions,
                 channels: out.channels,
                 consumed: Default::default(),
+                shed: check::shed(folder.path()),
             }
         }
         false => model::should(&setting, &story),

@@ -6,14 +6,14 @@ use std::path::Path;
 use serde_json::Value;
 use vigie::alert::{Change, ChangeKind};
 use vigie::cli::replay::replay;
-use vigie::event::{Fuel, Kind, Unscored};
+use vigie::event::{Consumed, Fuel, Kind, Unscored};
 use vigie::evidence::{Evidence, EvidenceOptions};
 use vigie::store::journal::{Entry, Reader};
 
 use super::house::{Outcome, Setting};
 use super::model::{Should, word};
 use super::plan::Plan;
-use super::story::{FLOODED, NAME, PERSON, Story, TWINS};
+use super::story::{NAME, PERSON, Story, TWINS};
 use super::world::revision;
 
 /// A signal that halves in 30 s loses a tenth in the four seconds that a platform may be silent and the clock is not.
@@ -29,7 +29,7 @@ pub fn check(
     folder: &Path,
 ) -> Vec<String> {
     let mut wrong = out.wrong.clone();
-    alerts(plan, should, out, &mut wrong);
+    alerts(plan, should, out, folder, &mut wrong);
     levels(out, &mut wrong);
     sinks(out, &mut wrong);
     journal(setting, out, folder, &mut wrong);
@@ -44,10 +44,10 @@ pub fn check(
 }
 
 /// Alerts and what channels remember are those of the evening as it should be.
-fn alerts(plan: &Plan, should: &Should, out: &Outcome, wrong: &mut Vec<String>) {
+fn alerts(plan: &Plan, should: &Should, out: &Outcome, folder: &Path, wrong: &mut Vec<String>) {
     let strict = |change: &Change| change.alert.channel.as_str() != TWINS;
     if plan.live {
-        return raised(plan, should, out, wrong);
+        return raised(should, out, folder, wrong);
     }
     for (key, change) in should.revisions.iter().filter(|(_, change)| strict(change)) {
         match out.revisions.get(key) {
@@ -72,14 +72,16 @@ fn alerts(plan: &Plan, should: &Should, out: &Outcome, wrong: &mut Vec<String>) 
 }
 
 /// On a live clock seconds pass while a feed is down, and are not made up: the same alerts, of the same highest level,
-/// unless that rests on a value so near its threshold that some seconds decide. What is shed under a flood is not heard.
-fn raised(plan: &Plan, should: &Should, out: &Outcome, wrong: &mut Vec<String>) {
+/// unless that rests on a value so near its threshold that some seconds decide. What is shed is not heard: a channel of
+/// which something was is left out.
+fn raised(should: &Should, out: &Outcome, folder: &Path, wrong: &mut Vec<String>) {
+    let shed: BTreeSet<String> = &should.shed | &shed(folder);
     // Of each alert, the first revision at its highest level.
     let highest = |revisions: &BTreeMap<(String, u32), Change>| {
         let mut all: BTreeMap<String, Change> = BTreeMap::new();
         for ((id, _), change) in revisions {
             let channel = change.alert.channel.as_str();
-            let heard = channel != TWINS && (plan.shape.flood == 0 || channel != FLOODED);
+            let heard = channel != TWINS && !shed.contains(channel);
             if heard && all.get(id).is_none_or(|known| known.alert.level < change.alert.level) {
                 all.insert(id.clone(), change.clone());
             }
@@ -103,6 +105,18 @@ fn raised(plan: &Plan, should: &Should, out: &Outcome, wrong: &mut Vec<String>) 
     for (id, change) in came.iter().filter(|(id, _)| !want.contains_key(*id)) {
         wrong.push(format!("{id} should not be: {}", told(change)));
     }
+}
+
+/// Channels of which something was shed: all that a flood that came late, as a backlog, leaves room for.
+pub fn shed(folder: &Path) -> BTreeSet<String> {
+    let entries = Reader::open(&[folder.to_owned()]).expect("a journal");
+    let shed = entries.filter_map(|entry| match entry.expect("it reads") {
+        Entry::Consumed(Consumed { channel, fuel: Fuel::Event { unscored, .. }, .. }) => {
+            (unscored == Some(Unscored::Shed)).then(|| channel.to_string())
+        }
+        _ => None,
+    });
+    shed.collect()
 }
 
 fn higher<'a>(a: &'a Change, b: &'a Change) -> &'a Change {

@@ -22,6 +22,8 @@ pub struct Should {
     pub channels: BTreeMap<String, serde_json::Value>,
     /// What each channel consumes, in order.
     pub consumed: BTreeMap<String, Vec<String>>,
+    /// Channels of which something was shed.
+    pub shed: BTreeSet<String>,
 }
 
 /// One thing that was consumed, in a word.
@@ -106,5 +108,6 @@ pub fn should(setting: &Setting, story: &Story) -> Should {
         slot["feed_name"] = format!("feed{}", of.get(channel)?).into();
         Some((channel.to_string(), slot))
     };
-    Should { channels: known.iter().filter_map(state).collect(), revisions, consumed }
+    let channels = known.iter().filter_map(state).collect();
+    Should { channels, revisions, consumed, shed: BTreeSet::new() }
 }

@@ -40,8 +40,6 @@ pub const TWINS: &str = "sim:twins";
 /// What people are called, and how their ids begin: they must be told nowhere.
 pub const NAME: &str = "Nom Inconnu";
 pub const PERSON: &str = "person-";
-/// The channel that may be flooded.
-pub const FLOODED: &str = "sim:0";
 
 struct Writer<'a> {
     lots: Lots,
