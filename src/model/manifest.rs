@@ -302,7 +302,7 @@ pub struct SecondSpec {
     pub lengths: Vec<usize>,
     /// By label: what the first stage's graph gives for every label below this is dropped.
     pub drop: BTreeMap<String, f32>,
-    /// Pieces, the first stage's vector, and the context.
+    /// Pieces and the context.
     pub inputs: Vec<TensorSpec>,
     pub outputs: Vec<TensorSpec>,
     /// As a model's.

@@ -1,6 +1,5 @@
 //! A text model: one stage, or two. The first reads every message as hashed n-grams, unpaid; the second reads what the
-//! first does not drop, and all that is paid, as pieces beside the first stage's own vector of the message. What is
-//! paid scores at least what it would score unpaid. Comes in: messages. Goes out: their calibrated scores, each
+//! first does not drop, and all that is paid, as pieces. What is paid scores at least what it would score unpaid. Comes in: messages. Goes out: their calibrated scores, each
 //! depending on its own message alone.
 
 use std::path::Path;
@@ -8,9 +7,7 @@ use std::path::Path;
 use ndarray::{Array2, ArrayView2};
 
 use super::graph::{BATCH_SIZES, Graph, Input, filled};
-use super::manifest::{
-    Dim, ModelError, ModelSpec, Preprocess, SecondSpec, TensorSpec, interpolate,
-};
+use super::manifest::{ModelError, ModelSpec, Preprocess, SecondSpec, TensorSpec, interpolate};
 use super::pieces::Pieces;
 use super::scorer::{Message, MessageScores};
 use super::text;
@@ -39,8 +36,6 @@ struct Second {
     pieces: Pieces,
     /// By column: what the first stage gives below all of these is dropped.
     drop: Vec<f32>,
-    /// Columns of the first stage's vector.
-    width: usize,
     labels: Vec<Option<ChatLabel>>,
     columns: Vec<String>,
 }
@@ -53,15 +48,6 @@ struct Row {
     setting: Setting,
     paid: bool,
     plain: bool,
-    /// For the second stage: its row of the first.
-    before: usize,
-}
-
-/// What the first stage made of a row.
-#[derive(Default)]
-struct First {
-    raw: Vec<f32>,
-    vector: Vec<f32>,
 }
 
 impl Reader {
@@ -70,9 +56,7 @@ impl Reader {
         let Some(Preprocess::HashedNgrams { buckets, lengths }) = &spec.preprocess else {
             return Err(wrong("a text model needs preprocess of type hashed_ngrams or tokenizer"));
         };
-        let ([_, context], [output, vector @ ..]) =
-            (spec.inputs.as_slice(), spec.outputs.as_slice())
-        else {
+        let ([_, context], [output]) = (spec.inputs.as_slice(), spec.outputs.as_slice()) else {
             return Err(wrong("it needs the inputs ids and context, and one output"));
         };
         if !rising(lengths) || *buckets < 2 {
@@ -84,13 +68,9 @@ impl Reader {
             return Err(spec.error(what, "name every column"));
         }
         let labels = labels_of(output);
-        let second = match (&spec.second, vector) {
-            (Some(second), [vector]) => Some(Second::open(spec, second, dir, output, vector)?),
-            (None, []) => None,
-            (Some(_), _) => {
-                return Err(wrong("with a second stage it needs two outputs: scores and a vector"));
-            }
-            (None, _) => return Err(wrong("it needs the inputs ids and context, and one output")),
+        let second = match &spec.second {
+            Some(second) => Some(Second::open(spec, second, dir, output)?),
+            None => None,
         };
         Ok(Self {
             graph: Graph::open(spec, dir, &spec.file, &spec.sha256, &spec.inputs, &spec.outputs)?,
@@ -130,14 +110,14 @@ impl Reader {
                 // Where there is a second stage, it alone weighs that a message is paid.
                 let readings = 1 + usize::from(message.paid && self.second.is_none());
                 for paid in [false, true].into_iter().take(readings) {
-                    rows.push(Row { place, length, setting, paid, plain: plain == 1, before: 0 });
+                    rows.push(Row { place, length, setting, paid, plain: plain == 1 });
                 }
             }
         }
         let first = self.first(&rows, &features)?;
         let Some(second) = &mut self.second else {
             for (row, first) in rows.iter().zip(&first) {
-                tell(&mut out[row.place], row, &self.labels, &first.raw, |l, x| {
+                tell(&mut out[row.place], row, &self.labels, first, |l, x| {
                     self.spec.calibrate(l, x)
                 });
             }
@@ -146,11 +126,11 @@ impl Reader {
 
         let mut again: Vec<Row> = Vec::new();
         let mut pieces: Vec<Vec<i32>> = vec![Vec::new(); messages.len()];
-        for (before, (row, first)) in rows.into_iter().zip(&first).enumerate() {
-            let dropped = first.raw.iter().zip(&second.drop).all(|(raw, drop)| raw < drop);
+        for (row, first) in rows.into_iter().zip(&first) {
+            let dropped = first.iter().zip(&second.drop).all(|(raw, drop)| raw < drop);
             let paid = messages[row.place].paid;
             if dropped {
-                tell(&mut out[row.place], &row, &self.labels, &first.raw, |l, x| {
+                tell(&mut out[row.place], &row, &self.labels, first, |l, x| {
                     self.spec.calibrate(l, x)
                 });
             }
@@ -164,16 +144,16 @@ impl Reader {
             let Row { place, setting, plain, .. } = row;
             for paid in [false, true] {
                 if (!paid && !dropped) || (paid && messages[place].paid) {
-                    again.push(Row { place, length, setting, paid, plain, before });
+                    again.push(Row { place, length, setting, paid, plain });
                 }
             }
         }
-        second.score(&again, &pieces, &first, &self.spec, out)
+        second.score(&again, &pieces, &self.spec, out)
     }
 
-    /// The first stage's scores and vector of each row.
-    fn first(&mut self, rows: &[Row], features: &[Vec<i32>]) -> Result<Vec<First>, ModelError> {
-        let mut out: Vec<First> = rows.iter().map(|_| First::default()).collect();
+    /// The first stage's scores of each row.
+    fn first(&mut self, rows: &[Row], features: &[Vec<i32>]) -> Result<Vec<Vec<f32>>, ModelError> {
+        let mut out = vec![Vec::new(); rows.len()];
         for length in 0..self.lengths.len() {
             let same: Vec<usize> = (0..rows.len()).filter(|n| rows[*n].length == length).collect();
             for chunk in same.chunks(MOST) {
@@ -183,14 +163,8 @@ impl Reader {
                 let context = context(&self.spec, &self.columns, &batch)?;
                 let inputs = [Input::I32(ids.into_dyn()), Input::F32(context.view().into_dyn())];
                 let result = self.graph.run(inputs)?;
-                for (place, n) in chunk.iter().enumerate() {
-                    let row = |output: &ndarray::ArrayD<f32>| {
-                        output.index_axis(ndarray::Axis(0), place).iter().copied().collect()
-                    };
-                    out[*n] = First {
-                        raw: row(&result[0]),
-                        vector: result.get(1).map(row).unwrap_or_default(),
-                    };
+                for (n, raw) in chunk.iter().zip(result[0].outer_iter()) {
+                    out[*n] = raw.iter().copied().collect();
                 }
             }
         }
@@ -204,27 +178,12 @@ impl Second {
         second: &SecondSpec,
         dir: &Path,
         scores: &TensorSpec,
-        vector: &TensorSpec,
     ) -> Result<Self, ModelError> {
         let wrong = |what: String| spec.error(what, "correct the entry's `second`");
-        let ([_, side, context], [output]) = (second.inputs.as_slice(), second.outputs.as_slice())
-        else {
-            let what =
-                "its second stage needs the inputs pieces, vector and context, and one output";
+        let ([_, context], [output]) = (second.inputs.as_slice(), second.outputs.as_slice()) else {
+            let what = "its second stage needs the inputs pieces and context, and one output";
             return Err(wrong(what.into()));
         };
-        let width = |tensor: &TensorSpec| match tensor.shape.last() {
-            Some(Dim::Fixed(n)) if *n > 0 => *n as usize,
-            _ => 0,
-        };
-        if width(vector) == 0 || width(vector) != width(side) {
-            let what = format!(
-                "the first stage gives a vector of {}, the second reads one of {}",
-                width(vector),
-                width(side)
-            );
-            return Err(wrong(what));
-        }
         if !rising(&second.lengths) || second.lengths[0] < 2 {
             return Err(wrong("the second stage's lengths must rise from 2 or above".into()));
         }
@@ -274,7 +233,6 @@ impl Second {
             graph: Graph::open(spec, dir, file, sha256, &second.inputs, &second.outputs)?,
             pieces,
             drop,
-            width: width(vector),
             labels,
             columns: context.columns.clone(),
             spec: second.clone(),
@@ -289,27 +247,18 @@ impl Second {
         &mut self,
         rows: &[Row],
         pieces: &[Vec<i32>],
-        first: &[First],
         spec: &ModelSpec,
         out: &mut [MessageScores],
     ) -> Result<(), ModelError> {
-        let (mut numbers, mut vectors) = (Vec::new(), Vec::new());
+        let mut numbers = Vec::new();
         for length in 0..self.spec.lengths.len() {
             let same: Vec<usize> = (0..rows.len()).filter(|n| rows[*n].length == length).collect();
             for chunk in same.chunks(MOST) {
                 let batch: Vec<&Row> = padded(chunk).map(|n| &rows[n]).collect();
                 fill(&mut numbers, &batch, pieces, self.spec.lengths[length]);
-                vectors.clear();
-                batch.iter().for_each(|row| vectors.extend(&first[row.before].vector));
                 let pieces = shaped(spec, batch.len(), &numbers)?;
-                let vectors = shaped(spec, batch.len(), &vectors)?;
-                debug_assert_eq!(vectors.ncols(), self.width);
                 let context = context(spec, &self.columns, &batch)?;
-                let inputs = [
-                    Input::I32(pieces.into_dyn()),
-                    Input::F32(vectors.into_dyn()),
-                    Input::F32(context.view().into_dyn()),
-                ];
+                let inputs = [Input::I32(pieces.into_dyn()), Input::F32(context.view().into_dyn())];
                 let result = self.graph.run(inputs)?;
                 for (row, raw) in chunk.iter().map(|n| &rows[*n]).zip(result[0].outer_iter()) {
                     let raw: Vec<f32> = raw.iter().copied().collect();

@@ -1,6 +1,6 @@
 """Writes the trained network as an ONNX graph by hand, checks it against the training code, and makes the parity fixture.
 
-Graph: ids i32 [batch, length], context f32 [batch, 6] -> scores f32 [batch, 8] and the message's vector f32 [batch, dim]. The table is int8
+Graph: ids i32 [batch, length], context f32 [batch, 6] -> scores f32 [batch, 8]. The table is int8
 with a scale a column; its sums are whole numbers, so neither padding nor batch-mates touch a score.
 """
 
@@ -50,7 +50,7 @@ def graph(p):
     g = helper.make_graph(
         nodes, "chat",
         [helper.make_tensor_value_info("ids", TensorProto.INT32, ["batch", "length"]), helper.make_tensor_value_info("context", TensorProto.FLOAT, ["batch", 6])],
-        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["batch", 8]), helper.make_tensor_value_info("vector", TensorProto.FLOAT, ["batch", dim])], consts,
+        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["batch", 8])], consts,
     )
     model = helper.make_model(g, opset_imports=[helper.make_opsetid("", 17)], ir_version=9, producer_name="vigie training/chat")
     onnx.checker.check_model(model, full_check=True)

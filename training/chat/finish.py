@@ -5,11 +5,10 @@ import random
 from pathlib import Path
 
 import numpy as np
-import onnx
 
 import cascade
 import corpus
-import deep
+import encoder
 import evasions
 import export
 import graph
@@ -79,7 +78,7 @@ def pairs(model):
 def card(model, z1, z2, log):
     """Measures and writes the card's measured part, between its two marks."""
     rows, y, mask = model.run.rows, model.run.y, model.run.mask
-    p1, p2 = cascade.apply(z1, model.first_points), cascade.apply(z2, model.points, deep.SOFTEN)
+    p1, p2 = cascade.apply(z1, model.first_points), cascade.apply(z2, model.points, encoder.SOFTEN)
     free = cascade.whole(z1, p1, p2, model.drop)
     paid_rows = np.flatnonzero(model.run.context[:, 0] > 0)
     log(f"{len(paid_rows)} paid rows are measured as unpaid")
@@ -94,11 +93,11 @@ def card(model, z1, z2, log):
     measure.diagram(lines, errors, CARD.parent / "reliability.svg")
     out += ["### Calibration", "", "ECE on the reference mix: " + ", ".join(f"`{k}` {v:.3f}" for k, v in errors.items()) + f"; mean {np.mean(list(errors.values())):.3f}.",
             "", "![Reliability of each label](reliability.svg)", ""]
-    opinion = model.second.opinion
-    points = cascade.calibrate(rows, opinion, y, mask)
-    out += ["### Three approaches, same data, same calibration", "", *approaches(rows, y, mask, {
-        "n-gram bag (first stage alone)": p1, "frozen large encoder with a head, and the bag": cascade.apply(opinion, points), "distilled second stage": p2,
-        "both stages (ships)": free}), ""]
+    alone = cascade.apply(z1, cascade.calibrate(rows, z1, y, mask))
+    words = model.run.words()
+    out += ["### Approaches, same data, same calibration", "", *approaches(rows, y, mask, {
+        "words and pairs of words, linear": cascade.apply(words, cascade.calibrate(rows, words, y, mask)), "bag of hashed n-grams (the first stage alone)": alone,
+        "layers of the large encoder, fine-tuned (the second stage alone)": p2, "both stages (ships)": free}), ""]
     told = "\n".join(out)
     print(told)
     before = CARD.read_text(encoding="utf-8")
@@ -119,7 +118,7 @@ def approaches(rows, y, mask, scores):
     return out
 
 
-def ship(model, z1, s, z2, log):
+def ship(model, z1, z2, log):
     run, stage = model.run, model.second
     folder = ROOT / "models/chat"
     first, deep_file = folder / "chat.onnx", folder / "second.onnx"
@@ -127,10 +126,9 @@ def ship(model, z1, s, z2, log):
     free[:, 0] = 0
     export.write(model.params, first)
     export.check(first, model.params, run.ids, free, z1)
-    onnx.save(graph.graph(stage.params), str(deep_file))
     (folder / "pieces.txt").write_text("\n".join(stage.vocabulary.lines) + "\n", encoding="utf-8")
-    whole = [stage.vocabulary.of(tok, deep.LIMIT) for tok in run.tokens]
-    graph.check(deep_file, whole, s, free, z2)
+    rest = np.flatnonzero(run.split != "train")
+    graph.check(deep_file, [stage.vocabulary.of(run.tokens[i], encoder.LIMIT) for i in rest], free[rest])
     extra = train.second_entry(stage.vocabulary, deep_file, model.drop, model.points)
     manifest.update_entry(train.entry(train.VERSION, first, model.first_points, extra), ROOT / "models/manifest.toml")
     fixture(model, first, ROOT / "tests/fixtures/chat_parity.json")
@@ -143,7 +141,7 @@ def fixture(model, first, out, count=1200, scored=200, told=1000):
     random.Random(4).shuffle(rows)
     texts = export.EDGES + [r["text"] for r in rows[: count - len(export.EDGES)]]
     ids = [text.features(t, train.BUCKETS, 512) for t in texts]
-    pieces = [model.second.vocabulary.of(text.tokens(t), deep.LIMIT) for t in texts]
+    pieces = [model.second.vocabulary.of(text.tokens(t), encoder.LIMIT) for t in texts]
     digest = lambda values: text._fnv(text._OFFSET, b"".join(int(v).to_bytes(4, "little") for v in values))
     contexts = [[float(k % 3 == 0)] + [float(k % 5 == j) for j in range(5)] for k in range(scored)]
     session, scores = export.session(first), []
@@ -157,7 +155,7 @@ def fixture(model, first, out, count=1200, scored=200, told=1000):
     p, gone = model.scores(texts[:told], context(settings, paid))
     dump = lambda value: json.dumps(value, ensure_ascii=True, separators=(",", ":"))
     lines = [
-        '{"buckets": %d, "max": 512, "pieces_max": %d, "columns": ["paid", "real", "game", "sport", "fiction", "unknown"],' % (train.BUCKETS, deep.LIMIT),
+        '{"buckets": %d, "max": 512, "pieces_max": %d, "columns": ["paid", "real", "game", "sport", "fiction", "unknown"],' % (train.BUCKETS, encoder.LIMIT),
         '"texts": [', ",\n".join(dump([t, len(i), digest(i), text.normalise(t) if len(t) < 300 else None]) for t, i in zip(texts, ids)), "],",
         '"ids": [', ",\n".join(dump([k, ids[k]]) for k in range(45, 65)), "],",
         '"pieces": [', ",\n".join(dump([k, len(v), digest(v)]) for k, v in enumerate(pieces)), "],",

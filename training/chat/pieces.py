@@ -8,6 +8,8 @@ pieces the opening, the first and the last stand for it. The same rules stand in
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
+
 import text
 
 OPEN = "^"
@@ -78,37 +80,62 @@ class Pieces:
         return out
 
 
-def forms(languages=("fr", "en"), top=40000):
-    """Normalised word -> (frequency, raw form): the frequent words of both languages."""
+def frequent(languages=("fr", "en"), top=40000):
+    """Normalised frequent words of both languages."""
     import wordfreq
 
-    found = {}
+    found = set()
     for lang in languages:
         for raw in wordfreq.top_n_list(lang, top):
             tok = text.tokens(raw)
-            if len(tok) != 1 or not text._has_grams(tok[0]):
-                continue
-            share = wordfreq.word_frequency(raw, lang)
-            found.setdefault(tok[0], []).append((share, raw))
+            if len(tok) == 1 and text._has_grams(tok[0]):
+                found.add(tok[0])
+    return sorted(found)
+
+
+def forms(source):
+    """Line -> [(log-probability, number)] of the large encoder's pieces that are it once normalised: `tue` of `▁tue`, `▁tué`, `▁Tue`."""
+    found = {}
+    for number, (piece, score) in enumerate(source.pieces[4:], 4):
+        raw = piece.removeprefix("\u2581")
+        tok = text.tokens(raw)
+        if len(tok) != 1 or tok[0] == "url":
+            continue
+        word = text._has_grams(tok[0]) or (len(tok[0]) == 1 and text._is_alpha(tok[0]))
+        if word and sum(text._is_alpha(c) for c in "".join(map(text._fold, raw))) != len("".join(map(text._fold, raw))):
+            continue
+        line = tok[0] if not word or raw != piece else "##" + tok[0]
+        found.setdefault(line, []).append((score, number))
     return found
 
 
-def vocabulary(token_lists, top=40000, seen=3, most_seen=25000, suffixes=3000):
-    """Lines of the vocabulary, and raw forms (with shares) of the words that a word list knows."""
-    known = forms(top=top)
+def vocabulary(token_lists, source, seen=3, emotes=400, log=print):
+    """Lines of the vocabulary and their first vectors [2 + lines, width]: of the large encoder's pieces those that the texts or the frequent words use,
+    and the texts' own emotes."""
+    found = forms(source)
+    letters = [c for c in "abcdefghijklmnopqrstuvwxyz"]
+    every = Pieces([OPEN] + sorted(found | {c: 0 for c in letters} | {"##" + c: 0 for c in letters}))
     count = Counter(t for tok in token_lists for t in set(tok))
-    words = set(known)
-    for t, n in count.most_common(most_seen):
-        if n >= seen and len(t) <= 24:
-            words.add(t)
-    tails = Counter()
-    for w in words:
-        if text._has_grams(w):
-            for k in range(1, min(6, len(w) - 1)):
-                tails["##" + w[-k:]] += 1 + min(count[w], 20)
-    letters = sorted({c for w in words if text._has_grams(w) for c in w if "a" <= c <= "z" or c.isdigit()})
-    heads = [c for c in letters if c not in words]
-    more = ["##" + c for c in letters]
-    more += [p for p, _ in tails.most_common(suffixes) if p not in more]
-    words.discard(OPEN)
-    return [OPEN] + sorted(words) + sorted(heads) + sorted(more), known
+    used = Counter()
+    for t, n in count.items():
+        for number in set(every.of_token(t)):
+            used[number] += n
+    for word in frequent():
+        for number in set(every.of_token(word)):
+            used[number] += seen
+    signs = [t for t, n in count.most_common() if n >= seen and not text._is_alpha(t[0]) and t not in found and t[0] == ":"][:emotes]
+    keep = {every.lines[number - FIRST] for number, n in used.items() if n >= seen and number >= FIRST}
+    lines = sorted((keep | {"url"} | set(letters) | {"##" + c for c in letters}) - {OPEN} - set(signs)) + signs
+    log(f"  {len(found)} pieces are left of {len(source.pieces)} once normalised, {len(lines) + 1} are used")
+
+    chosen = lambda line: found.get(line) or found.get(line.removeprefix("##")) or found.get("##" + line)
+    table = np.zeros((FIRST + 1 + len(lines), source.width), np.float32)
+    table[UNKNOWN], table[FIRST] = source.rows("emb.word", source.width, [source.unknown_piece, source.bos])
+    for at, line in enumerate(lines, FIRST + 1):
+        parts = chosen(line) or [p for word in text.tokens(line.strip(":").replace("-", " ").replace("_", " ")) for p in (chosen(word) or [])[:1]]
+        if not parts:
+            table[at] = table[UNKNOWN]
+            continue
+        share = np.exp(np.array([s for s, _ in parts]) - max(s for s, _ in parts))
+        table[at] = share @ source.rows("emb.word", source.width, [n for _, n in parts]) / share.sum()
+    return [OPEN] + lines, table

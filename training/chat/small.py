@@ -17,13 +17,14 @@ import onnx
 
 import cascade
 import corpus
-import deep
+import encoder
 import export
 import graph
 import manifest
 import net
 import pieces as pieces_
 import report
+import second as second_
 import text
 import train
 from corpus import LABELS
@@ -31,6 +32,27 @@ from corpus import LABELS
 OUT = train.ROOT / "tests/fixtures/two_stages"
 BUCKETS, DIM, WIDTH = 3001, 6, 12
 WORDS = "^ je tu il le la un une va vais tuer frappe salut chat the you him kill hello stop ! ? €".split()
+
+
+class Source:
+    """Random weights in place of the large encoder's."""
+
+    width, inner = WIDTH, 2 * WIDTH
+
+    def __init__(self, rng):
+        self.rng = rng
+
+    def vector(self, name):
+        kind = name.rsplit(".", 2)[-2:]
+        if name == "emb.pos":
+            return self.rng.normal(0, 0.3, encoder.LIMIT * WIDTH).astype(np.float32)
+        if kind[-1] == "w":
+            return np.ones(WIDTH, np.float32)
+        return self.rng.normal(0, 0.1, self.inner if kind[-2] == "fi" else WIDTH).astype(np.float32)
+
+    def rows(self, name, width):
+        out = self.inner if name.endswith("fi.w") else WIDTH
+        return self.rng.normal(0, 1 / np.sqrt(width), (out, width)).astype(np.float32)
 
 
 def stages(seed=2):
@@ -42,11 +64,8 @@ def stages(seed=2):
     first = net.fold(first)
     first["table"], first["table_scale"] = report.quantise(first["table"])
     lines = WORDS + [c for c in "abcdefghijklmnopqrstuvwxyz" if c not in WORDS] + [f"##{c}" for c in "abcdefghijklmnopqrstuvwxyz"] + ["##er", "##ent"]
-    n = lambda *shape: rng.normal(0, 1 / np.sqrt(shape[0]), shape).astype(np.float32)
-    start = {"table": rng.normal(0, 1, (pieces_.FIRST + len(lines), WIDTH)).astype(np.float32), "c0": n(WIDTH, WIDTH), "d0": n(WIDTH),
-             "ng": np.ones(WIDTH, np.float32), "nb": n(WIDTH), "c1": n(3 * WIDTH, WIDTH), "d1": n(WIDTH), "c2": n(3 * WIDTH, WIDTH), "d2": n(WIDTH)}
-    second = deep.init(start, DIM, seed)
-    second.pop("u")
+    table = rng.normal(0, 1, (pieces_.FIRST + len(lines), WIDTH)).astype(np.float32)
+    second = encoder.init(Source(rng), table, [0, 1], seed)
     second["b"] = np.zeros(8, np.float32)
     second["table"], second["table_scale"] = report.quantise(second["table"])
     return first, second, pieces_.Pieces(lines)
@@ -64,7 +83,7 @@ def main(count=1000):
     texts = messages(count)
     tokens = [text.tokens(t) for t in texts]
     ids = [np.array(text.features_of_tokens(tok, BUCKETS, 512), np.int32) for tok in tokens]
-    pieces = [vocabulary.of(tok, deep.LIMIT) for tok in tokens]
+    pieces = [vocabulary.of(tok, encoder.LIMIT) for tok in tokens]
     settings, paid = [train.SETTINGS[k % 5] for k in range(count)], [k % 4 == 1 for k in range(count)]
     free = np.zeros((count, 6), np.float32)
     for k, name in enumerate(settings):
@@ -72,8 +91,11 @@ def main(count=1000):
     with_paid = free.copy()
     with_paid[:, 0] = paid
     z1 = net.predict(net.folded_logits, first, ids, free)
-    s = net.predict(lambda p, i, c: net.folded_vector(p, i), first, ids, free, DIM)
-    z2, z2_paid = (deep.run(deep.logits, second, pieces, s, c) for c in (free, with_paid))
+    OUT.mkdir(parents=True, exist_ok=True)
+    onnx.save(export.graph(first), str(OUT / "first.onnx"))
+    onnx.save(graph.graph(second, graph.ranges(second, pieces, np.arange(count))), str(OUT / "second.onnx"))
+    session = export.session(OUT / "second.onnx")
+    z2, z2_paid = (second_.read(session, pieces, c) for c in (free, with_paid))
 
     # Half of the messages are dropped; the lines are any that rise.
     highest = np.sort(report.sigmoid(z1).max(1))[count // 2]
@@ -81,24 +103,20 @@ def main(count=1000):
     first_points = {label: [[0.0, 0.0], [round(float(highest), 4), 0.4], [1.0, 1.0]] for label in LABELS}
     points = {label: [[0.0, 0.0], [0.3, 0.1 + 0.02 * k], [0.6, 0.7], [1.0, 1.0]] for k, label in enumerate(LABELS)}
     gone = cascade.dropped(z1, drop)
-    free_said = np.where(gone[:, None], cascade.apply(z1, first_points), cascade.apply(z2, points, deep.SOFTEN))
-    said = np.where(np.array(paid)[:, None], np.maximum(free_said, cascade.apply(z2_paid, points, deep.SOFTEN)), free_said)
+    free_said = np.where(gone[:, None], cascade.apply(z1, first_points), cascade.apply(z2, points, encoder.SOFTEN))
+    said = np.where(np.array(paid)[:, None], np.maximum(free_said, cascade.apply(z2_paid, points, encoder.SOFTEN)), free_said)
 
-    OUT.mkdir(parents=True, exist_ok=True)
-    onnx.save(export.graph(first), str(OUT / "first.onnx"))
-    onnx.save(graph.graph(second), str(OUT / "second.onnx"))
     (OUT / "pieces.txt").write_text("\n".join(vocabulary.lines) + "\n", encoding="utf-8")
     digest = lambda name: hashlib.sha256((OUT / name).read_bytes()).hexdigest()
     context = {"name": "context", "type": "f32", "shape": ["batch", 6], "columns": ["paid", *train.SETTINGS]}
-    vector = {"name": "vector", "type": "f32", "shape": ["batch", DIM]}
     scores = {"name": "scores", "type": "f32", "shape": ["batch", 8], "labels": LABELS}
     (OUT / "manifest.toml").unlink(missing_ok=True)
     manifest.update_entry({
         "name": "small", "version": "0.0.1", "kind": "text", "file": "first.onnx", "sha256": digest("first.onnx"), "licence": "Apache-2.0", "card": "none",
         "preprocess": {"type": "hashed_ngrams", "buckets": BUCKETS, "lengths": net.LENGTHS},
-        "inputs": [{"name": "ids", "type": "i32", "shape": ["batch", "length"]}, context], "outputs": [scores, vector], "calibration": first_points,
+        "inputs": [{"name": "ids", "type": "i32", "shape": ["batch", "length"]}, context], "outputs": [scores], "calibration": first_points,
         "second": {"file": "second.onnx", "sha256": digest("second.onnx"), "vocabulary": "pieces.txt", "vocabulary_sha256": digest("pieces.txt"),
-                   "lengths": deep.LENGTHS, "drop": drop, "inputs": [{"name": "pieces", "type": "i32", "shape": ["batch", "length"]}, vector, context],
+                   "lengths": encoder.LENGTHS, "drop": drop, "inputs": [{"name": "pieces", "type": "i32", "shape": ["batch", "length"]}, context],
                    "outputs": [scores], "calibration": points},
     }, OUT / "manifest.toml")
     dump = lambda value: json.dumps(value, ensure_ascii=True, separators=(",", ":"))

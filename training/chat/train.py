@@ -3,7 +3,7 @@
     python training/chat/train.py            # data from $VIGIE_DATA, default ../shared/data
     python training/chat/train.py --first    # the first stage alone
 
-Everything is seeded. What the large encoder makes of the texts is kept in `.cache`, and made once.
+Everything is seeded.
 """
 
 import argparse
@@ -27,7 +27,7 @@ sys.path.insert(0, str(HERE.parent))
 
 import cascade
 import data
-import deep
+import encoder
 import export
 import manifest
 import measure
@@ -40,7 +40,7 @@ BUCKETS = 196608
 DIM = 32
 HIDDEN = 64
 SEED = 11
-VERSION = "0.2.0"
+VERSION = "0.3.0"
 SETTINGS = ["real", "game", "sport", "fiction", "unknown"]
 # Rare labels count more, so that they are not drowned by ordinary chat.
 BOOST = {"harassment": 1.5, "toxicity": 1.3}
@@ -105,22 +105,23 @@ class Run:
             self.boost[:, j] = np.where(self.y[:, j] >= 0.5, BOOST.get(label, 2.5), 1.0)
         log(f"{len(self.rows)} rows, {np.mean([len(i) for i in self.ids]):.0f} ids a row")
 
-    def first(self, epochs):
-        """The first stage's parameters, logits and vectors."""
+    def first(self, epochs, opinion=None):
+        """The first stage's parameters and logits; `opinion`: logits of the second stage, from which it learns too, to agree on what is worth a second look."""
         pick = self.train
+        y, mask = self.y[pick], (self.mask * self.boost)[pick]
+        if opinion is not None:
+            said = 1 / (1 + np.exp(-opinion[pick]))
+            y = np.where(mask > 0, 0.5 * y + 0.5 * said, said).astype(np.float32)
+            mask = np.where(mask > 0, mask, 0.5).astype(np.float32)
         start = net.init(BUCKETS, DIM, HIDDEN, SEED)
-        sub = [self.ids[i] for i in pick]
-        params = net.train(sub, self.context[pick], self.y[pick], (self.mask * self.boost)[pick], self.weight[pick], start, net.logits,
-                           epochs, 4e-3, SEED, decay=0.01, log=self.log)
+        params = net.train([self.ids[i] for i in pick], self.context[pick], y, mask, self.weight[pick], start, net.logits, epochs, 4e-3, SEED,
+                           decay=0.01, log=self.log)
         params = net.fold(params)
         params["table"], params["table_scale"] = report.quantise(params["table"])
-        return params, *self.read(params)
+        return params, self.read(params)
 
     def read(self, params, ids=None, context=None):
-        ids, context = ids or self.ids, self.context if context is None else context
-        z = net.predict(net.folded_logits, params, ids, context)
-        s = net.predict(lambda p, i, c: net.folded_vector(p, i), params, ids, context, DIM)
-        return z, s
+        return net.predict(net.folded_logits, params, ids or self.ids, self.context if context is None else context)
 
     def words(self):
         """The baseline: a linear model of words and pairs of words."""
@@ -133,14 +134,13 @@ class Run:
 
 
 def entry(version, path, calibration, extra=None):
-    vector = [{"name": "vector", "type": "f32", "shape": ["batch", DIM]}] if extra else []
     out = {
         "name": "chat", "version": version, "kind": "text", "file": "chat/chat.onnx",
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "licence": "Apache-2.0", "card": "chat/README.md", "languages": ["fr", "en"],
         "preprocess": {"type": "hashed_ngrams", "buckets": BUCKETS, "lengths": net.LENGTHS},
         "inputs": [{"name": "ids", "type": "i32", "shape": ["batch", "length"]},
                    {"name": "context", "type": "f32", "shape": ["batch", 6], "columns": ["paid", *SETTINGS]}],
-        "outputs": [{"name": "scores", "type": "f32", "shape": ["batch", 8], "labels": LABELS}, *vector],
+        "outputs": [{"name": "scores", "type": "f32", "shape": ["batch", 8], "labels": LABELS}],
         "calibration": calibration,
     }
     return out | (extra or {})
@@ -150,8 +150,8 @@ def second_entry(vocabulary, path, drop, calibration):
     lines = (path.parent / "pieces.txt").read_bytes()
     return {"second": {
         "file": f"chat/{path.name}", "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-        "vocabulary": "chat/pieces.txt", "vocabulary_sha256": hashlib.sha256(lines).hexdigest(), "lengths": deep.LENGTHS, "drop": drop,
-        "inputs": [{"name": "pieces", "type": "i32", "shape": ["batch", "length"]}, {"name": "vector", "type": "f32", "shape": ["batch", DIM]},
+        "vocabulary": "chat/pieces.txt", "vocabulary_sha256": hashlib.sha256(lines).hexdigest(), "lengths": encoder.LENGTHS, "drop": drop,
+        "inputs": [{"name": "pieces", "type": "i32", "shape": ["batch", "length"]},
                    {"name": "context", "type": "f32", "shape": ["batch", 6], "columns": ["paid", *SETTINGS]}],
         "outputs": [{"name": "scores", "type": "f32", "shape": ["batch", 8], "labels": LABELS}],
         "calibration": calibration,
@@ -161,11 +161,11 @@ def second_entry(vocabulary, path, drop, calibration):
 class Model:
     """Both stages with their calibration: what the daemon runs, for any texts."""
 
-    def __init__(self, run, params, second, z1, s, z2):
+    def __init__(self, run, params, second, z1, z2):
         self.run, self.params, self.second = run, params, second
         self.first_points = cascade.calibrate(run.rows, z1, run.y, run.mask)
-        self.points = cascade.calibrate(run.rows, z2, run.y, run.mask, deep.SOFTEN)
-        p1, p2 = cascade.apply(z1, self.first_points), cascade.apply(z2, self.points, deep.SOFTEN)
+        self.points = cascade.calibrate(run.rows, z2, run.y, run.mask, encoder.SOFTEN)
+        p1, p2 = cascade.apply(z1, self.first_points), cascade.apply(z2, self.points, encoder.SOFTEN)
         self.drop = cascade.limits(run.rows, z1, p1, p2)
         # The first stage's word stands for what it drops alone: little, and less the surer it is.
         self.first_points = cascade.below(self.first_points, self.drop)
@@ -175,16 +175,21 @@ class Model:
         ids, tokens = zip(*map(read, texts))
         free = context.copy()
         free[:, 0] = 0
-        z1, s = self.run.read(self.params, list(ids), free)
-        return z1, self.second.read(tokens, s, free), self.second.read(tokens, s, context)
+        z1 = self.run.read(self.params, list(ids), free)
+        paid = context[:, 0] > 0
+        z2 = self.second.read(tokens, free)
+        more = z2.copy()
+        if paid.any():
+            more[paid] = self.second.read([t for t, is_paid in zip(tokens, paid) if is_paid], context[paid])
+        return z1, z2, more
 
     def scores(self, texts, context):
         """Calibrated scores as the daemon tells them, and which messages the first stage drops."""
         z1, free, paid = self.stages(texts, context)
         p1 = cascade.apply(z1, self.first_points)
         gone = cascade.dropped(z1, self.drop)
-        out = np.where(gone[:, None], p1, cascade.apply(free, self.points, deep.SOFTEN))
-        more = np.maximum(out, cascade.apply(paid, self.points, deep.SOFTEN))
+        out = np.where(gone[:, None], p1, cascade.apply(free, self.points, encoder.SOFTEN))
+        more = np.maximum(out, cascade.apply(paid, self.points, encoder.SOFTEN))
         return np.where(context[:, :1] > 0, more, out), gone
 
 
@@ -194,6 +199,7 @@ def main():
     args.add_argument("--epochs", type=int, default=7)
     args.add_argument("--first", action="store_true", help="the first stage alone")
     args.add_argument("--dry", action="store_true", help="train and report, write no model")
+    args.add_argument("--second", help="a kept second stage (second.pkl), to leave out its training")
     args.add_argument("--keep", help="folder for the models and logits, for looking closer")
     args = args.parse_args()
     began = time.time()
@@ -201,11 +207,9 @@ def main():
     keep = lambda name, what: args.keep and (Path(args.keep) / f"{name}.pkl").write_bytes(pickle.dumps(what))
 
     run = Run(args.data, log)
-    params, z, s = run.first(args.epochs)
-    log("first stage trained")
-    keep("first", (params, z, s))
     out = ROOT / "models/chat/chat.onnx"
     if args.first:
+        params, z = run.first(args.epochs)
         calibration = cascade.calibrate(run.rows, z, run.y, run.mask)
         p = cascade.apply(z, calibration)
         print("\n".join(measure.all_of(run.rows, p, run.y, run.mask)))
@@ -219,18 +223,27 @@ def main():
     import finish
     import second
 
-    stage = second.Second(run, params, z, s, log)
-    keep("second", (stage.params, stage.vocabulary.lines, stage.opinion))
-    # Calibrated on unpaid readings: payment only raises.
+    deep = out.parent / "second.onnx"
+    if args.second:
+        stage = second.Second.of(*pickle.loads(Path(args.second).read_bytes()), run, deep, log)
+    else:
+        each = lambda epoch, p: keep(f"second-{epoch}", {k: np.asarray(v) for k, v in p.items()})
+        stage = second.Second(run, deep, log, keep=each)
+        keep("second", (stage.params, stage.vocabulary.lines))
+    log("second stage trained")
+    # All is read as unpaid, and so calibrated: payment only raises.
     free = run.context.copy()
     free[:, 0] = 0
-    z1, s = run.read(params, None, free)
-    z2 = stage.read(run.tokens, s, free)
-    model = Model(run, params, stage, z1, s, z2)
-    log("both stages trained and calibrated")
+    z2 = stage.read(run.tokens, free)
+    log("and read")
+    params, _ = run.first(args.epochs, z2)
+    z1 = run.read(params, None, free)
+    keep("logits", (params, z1, z2))
+    model = Model(run, params, stage, z1, z2)
+    log("first stage trained, both calibrated")
     finish.card(model, z1, z2, log)
     if not args.dry:
-        finish.ship(model, z1, s, z2, log)
+        finish.ship(model, z1, z2, log)
 
 
 if __name__ == "__main__":
