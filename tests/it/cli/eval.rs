@@ -77,7 +77,7 @@ fn eval_chat_says_what_is_wrong_with_a_table() {
 /// A folder of labelled pictures: red and blue ones, one of them a folder that turns red, and one that is none.
 fn labelled(folder: &std::path::Path) {
     let (red, blue) = (plain(64, 48, [200, 20, 20]), plain(64, 48, [20, 20, 200]));
-    let mut write = |name: &str, bytes: &[u8]| {
+    let write = |name: &str, bytes: &[u8]| {
         let path = folder.join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, bytes).unwrap();

@@ -147,6 +147,58 @@ fn open(path: &Path) -> Result<Scorer, ModelError> {
     Manifest::load(path).and_then(|manifest| Scorer::open(&manifest))
 }
 
+#[test]
+fn a_label_is_handed_to_another_model_by_a_dash_in_its_place() {
+    if shipped().is_none() {
+        return;
+    }
+    // A model of two stages gives up its first column, which the pieces then give.
+    let two = root().join("tests/fixtures/two_stages");
+    let (copy, path) = changed("pieces", |e| e["outputs"][0]["labels"][1] = "threat".into());
+    for file in ["first.onnx", "second.onnx", "pieces.txt"] {
+        std::fs::copy(two.join(file), copy.path().join(file)).unwrap();
+    }
+    let read =
+        |path: &Path| -> toml::Table { std::fs::read_to_string(path).unwrap().parse().unwrap() };
+    let (mut table, stages) = (read(&path), read(&two.join("manifest.toml")));
+    let mut entry = stages["model"][0].clone();
+    entry["outputs"][0]["labels"][0] = "-".into();
+    entry["second"]["outputs"][0]["labels"][0] = "-".into();
+    if let Some(lines) = entry.get_mut("calibration") {
+        lines.as_table_mut().unwrap().remove("threat");
+    }
+    for key in ["calibration", "drop"] {
+        entry["second"][key].as_table_mut().unwrap().remove("threat");
+    }
+    let models = table["model"].as_array_mut().unwrap();
+    // Of the labels that both would give, the two stages keep theirs.
+    models.retain(|model| model["name"].as_str() == Some("pieces"));
+    models[0]["outputs"][0]["labels"] = vec!["-", "threat", "-"].into();
+    let alone = toml::to_string(&table).unwrap();
+    table["model"].as_array_mut().unwrap().push(entry);
+    std::fs::write(&path, toml::to_string(&table).unwrap()).unwrap();
+    let mut both = open(&path).unwrap();
+    std::fs::write(&path, alone).unwrap();
+    let mut pieces = open(&path).unwrap();
+    let mut stages = Scorer::open(&Manifest::load(&two.join("manifest.toml")).unwrap()).unwrap();
+
+    let told: Vec<Value> =
+        serde_json::from_str(&std::fs::read_to_string(two.join("told.json")).unwrap()).unwrap();
+    // What the first stage drops it still drops.
+    let dropped = |row: &&Value| row[3] == true && row[1] == false && row[2] == "unknown";
+    let batch = told.iter().filter(dropped).map(|row| message(row[0].as_str().unwrap()));
+    let batch: Vec<Message> = batch.collect();
+    assert!(batch.len() > 30, "{}", batch.len());
+    let mut all = [&mut both, &mut pieces, &mut stages].map(|s| s.messages(&batch).unwrap());
+    let [both, pieces, stages] = &mut all;
+    for ((both, pieces), stages) in both.iter().zip(pieces).zip(stages) {
+        for label in vigie::event::CHAT_LABELS {
+            let from = if label == ChatLabel::Threat { &*pieces } else { &*stages };
+            assert_eq!(both.own.chat(label), from.own.chat(label), "{}", label.name());
+        }
+    }
+}
+
 /// The picture model that gives no number of a bright picture.
 fn fails_when_bright(entry: &mut toml::Table) {
     let file = folder().join("fails_when_bright.onnx");
@@ -174,9 +226,9 @@ fn a_model_that_fails_on_an_input_leaves_its_own_labels_out_of_that_one_alone() 
     let (_copy, path) = changed("red", fails_when_bright);
     let mut scorer = open(&path).unwrap();
     let (dark, light) = (plain(16, 16, [60; 3]), plain(16, 16, [220; 3]));
-    let scores = scorer.look(&[dark.clone()]).unwrap().scores;
+    let scores = scorer.look(std::slice::from_ref(&dark)).unwrap().scores;
     assert!(scores.frame(FrameLabel::Nudity).is_some() && scorer.failure().is_none());
-    let scores = scorer.look(&[light.clone()]).unwrap().scores;
+    let scores = scorer.look(std::slice::from_ref(&light)).unwrap().scores;
     assert_eq!(scores.frame(FrameLabel::Nudity), None);
     assert!(scores.frame(FrameLabel::Weapon).is_some(), "the other model is not hurt");
     let error = scorer.failure().expect("it is told").to_string();
