@@ -257,7 +257,10 @@ fn journal_lines() -> Vec<String> {
 }
 
 fn journal_line_seeds() -> Vec<Vec<u8>> {
-    journal_lines().into_iter().map(String::into_bytes).collect()
+    let mut lines = journal_lines();
+    // A number that JSON can hold and a score cannot: once read as infinite and written as `null`.
+    lines.push(r#"{"c":"escalation","channel":"kick:123","at":"2025-08-17T22:14:03.000Z","out":[0.51e308,0.25,0.125,0.0]}"#.into());
+    lines.into_iter().map(String::into_bytes).collect()
 }
 
 fn journal_seeds() -> Vec<Vec<u8>> {

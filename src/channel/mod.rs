@@ -102,6 +102,8 @@ impl Channel {
                 self.event(event, &scores, *unscored, *manner, late)
             }
             Fuel::Look { look } => self.look(look),
+            // Told again, it is one.
+            Fuel::Gap { gap } if self.gaps.contains(gap) => Effect::default(),
             Fuel::Gap { gap } => {
                 if self.gaps.len() >= GAPS {
                     self.gaps.pop_front();

@@ -63,6 +63,8 @@ pub enum ToCommitter {
         /// Number of the checkpoint, from 1.
         number: u64,
         channels: Vec<ChannelState>,
+        /// The last gaps of whole feeds, where they changed.
+        gaps: Option<String>,
     },
 }
 
@@ -103,6 +105,7 @@ struct Line {
     attempt: Option<(Instant, Option<Arc<Told>>, Attempt)>,
     failing: Option<Failing>,
     parts: Vec<ChannelState>,
+    gaps: Option<String>,
     arrived: usize,
     late_at: Instant,
     counted_at: Instant,
@@ -117,6 +120,7 @@ impl Committer {
             attempt: None,
             failing: None,
             parts: Vec::new(),
+            gaps: None,
             arrived: 0,
             late_at: Instant::now(),
             counted_at: Instant::now(),
@@ -223,14 +227,17 @@ impl Line {
             ToCommitter::Samples(_) if self.failing.is_some() => return,
             ToCommitter::Samples(samples) => Job::Samples(samples),
             ToCommitter::Identities(sealed) => Job::Identities(sealed),
-            ToCommitter::Part { barrier, number, channels } => {
+            ToCommitter::Part { barrier, number, channels, gaps } => {
                 self.parts.extend(channels);
+                // Every shard is told of the same.
+                self.gaps = gaps.or(self.gaps.take());
                 self.arrived += 1;
                 if self.arrived < self.work.house.shards {
                     return;
                 }
                 self.arrived = 0;
-                Job::Checkpoint { barrier, number, channels: std::mem::take(&mut self.parts) }
+                let (channels, gaps) = (std::mem::take(&mut self.parts), self.gaps.take());
+                Job::Checkpoint { barrier, number, channels, gaps }
             }
         };
         self.waiting.push_back(job);

@@ -401,8 +401,8 @@ async fn by_store(
     let terms = Terms::of(config, &manifest).map_err(setup::SetupError::from)?;
     let mut engine = Engine::new(Arc::new(terms), Oracle::None);
     let checkpoint = store.load_checkpoint().await?;
-    let state = store.channel_state(&channel).await?;
-    if let Some(slot) = state.and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
+    let (state, gaps) = store.sleeper(&channel).await?.unwrap_or_default();
+    if let Ok(slot) = serde_json::from_slice(&state) {
         engine.restore(channel.clone(), slot);
     }
     let at = engine.slot(&channel).map_or(decision.at, |slot| slot.channel.now);
@@ -411,7 +411,7 @@ async fn by_store(
     let Some(change) = step.changes.into_iter().next() else {
         return Err(ActError::Nothing(known.alert.state.name()));
     };
-    let saved = engine.slot(&channel).and_then(|slot| slot.saved(&channel).ok());
+    let saved = engine.slot(&channel).and_then(|slot| slot.saved(&channel, gaps).ok());
     let checkpoint = Checkpoint {
         channels: saved.into_iter().collect(),
         asleep: Vec::new(),

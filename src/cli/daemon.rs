@@ -23,11 +23,11 @@ use super::gate::{FeedState, Gate};
 use super::intake::{FeedClock, Intake};
 use super::observe::{FeedCounts, InferenceCounts, SinkCounts};
 use super::paid::PaidCount;
-use super::recall::recall;
+use super::recall::{recall, recall_told};
 use super::reload::{self, Current, FeedSetup, Reloader, Starter};
 use super::setup::{self, SetupError};
 use super::shard::{Rows, Shard, ToShard, Wiring};
-use super::shelf::Shelf;
+use super::shelf::{FeedGaps, Shelf};
 use super::terms::{Standing, Terms};
 use super::upkeep::Upkeep;
 use crate::config::{self, Config, Mode};
@@ -273,26 +273,9 @@ impl Daemon {
         let mut asleep: hashbrown::HashSet<ChannelId> =
             checkpoint.asleep.into_iter().map(|known| known.channel).collect();
         let (idle, in_memory) = (config.limits.idle.0, config.limits.channels);
-        // On a live clock what comes again after a crash is not what came before it: what was told stands.
-        if clocks.contains(&FeedClock::Live) {
-            let data = |engine: &Engine, channel: &ChannelId| {
-                let feed = engine.slot(channel).map_or(u16::MAX, |slot| slot.feed);
-                clocks.get(usize::from(feed)) == Some(&FeedClock::Data)
-            };
-            for change in store.since_checkpoint().await? {
-                let channel = &change.alert.channel;
-                if asleep.remove(channel)
-                    && let Some(bytes) = store.channel_state(channel).await?
-                    && let Ok(slot) = serde_json::from_slice(&bytes)
-                {
-                    engine.restore(channel.clone(), slot);
-                }
-                if !data(&engine, channel) && engine.adopt(&change) {
-                    tracing::info!(alert = %change.alert.id, revision = change.alert.revision, "found as told before a crash");
-                }
-            }
-        }
-        let shelf = Shelf::new(store.clone(), asleep, durable, idle, in_memory);
+        let gaps = FeedGaps::read(checkpoint.gaps.as_deref());
+        recall_told(&store, &config, &intake, &mut engine, &mut asleep, &gaps).await?;
+        let shelf = Shelf::new(store.clone(), asleep, gaps, durable, idle, in_memory);
         let (samples_tx, samples) = mpsc::channel(1024);
         let backlog = Arc::new(AtomicUsize::new(0));
         let floors = current.clone();

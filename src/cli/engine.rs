@@ -352,14 +352,15 @@ impl Slot {
         self.pending.is_some() || self.risk.level > Level::None || self.book.waits()
     }
 
-    /// As a checkpoint keeps it.
-    pub fn saved(&self, channel: &ChannelId) -> serde_json::Result<ChannelState> {
+    /// As a checkpoint keeps it. `gaps`: how many of whole feeds were told so far.
+    pub fn saved(&self, channel: &ChannelId, gaps: u64) -> serde_json::Result<ChannelState> {
         Ok(ChannelState {
             channel: channel.clone(),
             state: serde_json::to_vec(self)?,
             awake: self.is_awake(),
             setting: self.stream().setting,
             language: self.stream().language.clone(),
+            gaps,
         })
     }
 

@@ -1,11 +1,15 @@
 //! What a checkpoint holds of intake and feeds, and how a new life of the daemon takes it back: both sides of one thing,
 //! used by the daemon and by its simulation in the tests.
 
+use hashbrown::HashSet;
+
 use super::engine::{Engine, Slot};
 use super::intake::{FeedClock, Intake};
 use super::shard::Barrier;
+use super::shelf::FeedGaps;
 use crate::config::Config;
-use crate::store::{Checkpoint, FeedMark};
+use crate::event::{ChannelId, Consumed, Fuel};
+use crate::store::{Checkpoint, FeedMark, Store, StoreError};
 use crate::telemetry::Clock;
 
 /// What intake and feeds hold now, for a checkpoint. Every shard is told it behind what was admitted before.
@@ -35,17 +39,14 @@ pub fn recall(
     engine: &mut Engine,
 ) -> Vec<Option<Box<str>>> {
     for saved in &checkpoint.channels {
-        let mut slot = match serde_json::from_slice::<Slot>(&saved.state) {
+        let slot = match read(&saved.state, config) {
             Ok(slot) => slot,
             Err(error) => {
                 tracing::error!(%error, "a channel's checkpoint cannot be read; it starts anew");
                 continue;
             }
         };
-        let place = config.feeds.iter().position(|feed| feed.name == *slot.feed_name);
-        // A channel of a feed that is gone belongs to none: no time passes for it.
-        slot.feed = place.map_or(u16::MAX, |place| place as u16);
-        if place.is_some() {
+        if slot.feed != u16::MAX {
             intake.heard_before(slot.feed, slot.channel.now);
             if intake.clock(slot.feed) == FeedClock::Live {
                 clock.at_least(slot.channel.now);
@@ -72,4 +73,49 @@ pub fn recall(
         cursor
     };
     config.feeds.iter().enumerate().map(resume).collect()
+}
+
+/// A channel's state as the store has it.
+fn read(state: &[u8], config: &Config) -> serde_json::Result<Slot> {
+    let mut slot: Slot = serde_json::from_slice(state)?;
+    let place = config.feeds.iter().position(|feed| feed.name == *slot.feed_name);
+    // A channel of a feed that is gone belongs to none: no time passes for it.
+    slot.feed = place.map_or(u16::MAX, |place| place as u16);
+    Ok(slot)
+}
+
+/// Behind [`recall`]: on a live clock what comes again after a crash is not what came before it, so what was told since
+/// the checkpoint stands, and the channels that it is about take it over. Those of them that are `asleep` wake.
+pub async fn recall_told(
+    store: &Store,
+    config: &Config,
+    intake: &Intake,
+    engine: &mut Engine,
+    asleep: &mut HashSet<ChannelId>,
+    gaps: &FeedGaps,
+) -> Result<(), StoreError> {
+    let mut feeds = 0..config.feeds.len() as u16;
+    if feeds.all(|feed| intake.clock(feed) == FeedClock::Data) {
+        return Ok(());
+    }
+    for change in store.since_checkpoint().await? {
+        let channel = &change.alert.channel;
+        if asleep.remove(channel)
+            && let Some((bytes, known)) = store.sleeper(channel).await?
+            && let Ok(slot) = read(&bytes, config)
+        {
+            let (missed, at) = (gaps.since(known, &slot.feed_name), slot.now());
+            engine.restore(channel.clone(), slot);
+            for gap in missed {
+                // In the state that its first entry in the journal follows.
+                let fuel = Fuel::Gap { gap };
+                engine.consume(&Consumed { channel: channel.clone(), at, fuel });
+            }
+        }
+        let feed = engine.slot(channel).map_or(u16::MAX, |slot| slot.feed);
+        if intake.clock(feed) == FeedClock::Live && engine.adopt(&change) {
+            tracing::info!(alert = %change.alert.id, revision = change.alert.revision, "found as told before a crash");
+        }
+    }
+    Ok(())
 }

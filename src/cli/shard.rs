@@ -258,6 +258,12 @@ impl Shard {
             ToShard::Seconds { feed, from, to } => self.seconds(feed, from, to),
             ToShard::Tick { feed, now, level_for } => self.live_tick(feed, now, level_for),
             ToShard::Gap { feed, gap } => {
+                if gap.channel.is_none() {
+                    // Of what waits, this gap comes behind it.
+                    self.waiting().iter().for_each(|channel| self.wake(channel));
+                    let name = self.wiring.standing.feed(feed).to_owned();
+                    self.wiring.shelf.gaps.told(&name, &gap);
+                }
                 for entry in gap_entries(feed, &gap, &self.engine) {
                     self.enqueue(entry.channel.clone(), 0, Item::Ready(entry), Timestamp(0), feed);
                 }
@@ -472,8 +478,13 @@ impl Shard {
         feed: u16,
         decided: Option<(Decision, Option<u32>, oneshot::Sender<Option<Change>>)>,
     ) {
+        let mut entry = entry;
         let channel = entry.channel.clone();
         self.wake(&channel);
+        if let (Fuel::Gap { .. }, Some(slot)) = (&entry.fuel, self.engine.slot(&channel)) {
+            // It moves no channel's time.
+            entry.at = slot.channel.now;
+        }
         let slot = self.engine.slot_mut(&channel);
         if slot.feed != feed || slot.feed_name.is_empty() {
             slot.feed = feed;

@@ -62,6 +62,8 @@ impl Worker {
                 () = tokio::time::sleep(wait) => {}
             }
         }
+        // Whoever serves this sink next would send it again.
+        self.note_owed().await;
     }
 
     /// What the last run left. What it put off is tried anew: its clock may have been another.

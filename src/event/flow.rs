@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{ChannelId, Digest, Event, Gap, Scores, Setting, Timestamp};
+use super::{ChannelId, Digest, Event, Gap, Score, Scores, Setting, Timestamp};
 
 /// What the door knew of the channel when it admitted the event; journaled with it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -56,11 +56,16 @@ pub struct LookScores {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unscored: Option<Unscored>,
     /// Mean absolute change of brightness between its pictures, 0..=1; none for a single picture.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "motion")]
     pub motion: Option<f32>,
     /// 16 × 9 grey thumbnail of the last picture, row by row: what the next look is compared with.
     #[serde(with = "thumb")]
     pub thumb: Vec<u8>,
+}
+
+/// Refuses what is not finite, as a score does.
+fn motion<'de, D: Deserializer<'de>>(d: D) -> Result<Option<f32>, D::Error> {
+    Ok(Option::<Score>::deserialize(d)?.map(Score::get))
 }
 
 mod thumb {

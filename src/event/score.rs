@@ -18,6 +18,14 @@ impl Score {
     }
 }
 
+impl<'de> Deserialize<'de> for Score {
+    /// Refuses what is not finite as an `f32`: `1e308` would be infinite, and written again as `null`.
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let p = f32::deserialize(d)?;
+        Self::new(p).ok_or_else(|| serde::de::Error::custom("a score is not a finite number"))
+    }
+}
+
 macro_rules! labels {
     ($(#[$doc:meta])* $name:ident, $all:ident, $count:literal, $($variant:ident => $text:literal),+ $(,)?) => {
         $(#[$doc])*
@@ -112,15 +120,13 @@ impl Serialize for Scores {
 
 impl<'de> Deserialize<'de> for Scores {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let list = Vec::<Option<f32>>::deserialize(d)?;
+        let list = Vec::<Option<Score>>::deserialize(d)?;
         if list.len() > 8 {
             return Err(serde::de::Error::custom("more than 8 scores"));
         }
         let mut out = Scores::default();
-        for (index, p) in list.into_iter().enumerate() {
-            if let Some(p) = p {
-                let score = Score::new(p)
-                    .ok_or_else(|| serde::de::Error::custom("a score is not finite"))?;
+        for (index, score) in list.into_iter().enumerate() {
+            if let Some(score) = score {
                 out.set(index, score);
             }
         }

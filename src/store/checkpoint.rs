@@ -9,7 +9,7 @@ use crate::evidence::wall_clock;
 use crate::telemetry::Clock;
 
 /// How long the states of a checkpoint may have been on their way to it, in milliseconds.
-const GATHERED_MS: i64 = 600_000;
+pub(super) const GATHERED_MS: i64 = 600_000;
 
 /// How far a feed was handled.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub struct ChannelState {
     /// From its last `stream` event.
     pub setting: Setting,
     pub language: Option<String>,
+    /// How many gaps of whole feeds had been told: the state knows of them.
+    pub gaps: u64,
 }
 
 /// A channel of which only the store has the state.
@@ -53,6 +55,8 @@ pub struct Checkpoint {
     pub feeds: Vec<FeedMark>,
     /// Donations whose twins may still come, in a form that is the saver's own; none: as saved before.
     pub donations: Option<String>,
+    /// The last gaps of whole feeds, in a form that is the saver's own; none: as saved before.
+    pub gaps: Option<String>,
     /// Digest of the config it was made under; empty if there was none.
     pub config: String,
 }
@@ -66,12 +70,18 @@ impl Store {
 
     /// The saved state of one channel.
     pub async fn channel_state(&self, channel: &ChannelId) -> Result<Option<Vec<u8>>> {
+        Ok(self.sleeper(channel).await?.map(|(state, _)| state))
+    }
+
+    /// The saved state of one channel, and how many gaps of whole feeds it knows of.
+    pub async fn sleeper(&self, channel: &ChannelId) -> Result<Option<(Vec<u8>, u64)>> {
         self.call("channel_state", async {
-            let row = sqlx::query("SELECT state FROM channel_state WHERE channel = $1")
+            let row = sqlx::query("SELECT state, gaps FROM channel_state WHERE channel = $1")
                 .bind(channel.as_str().to_owned())
                 .fetch_optional(&self.0.pool)
                 .await?;
-            Ok(row.map(|row| row.try_get("state")).transpose()?)
+            let Some(row) = row else { return Ok(None) };
+            Ok(Some((row.try_get("state")?, row.try_get::<i64, _>("gaps")?.max(0) as u64)))
         })
         .await
     }
@@ -83,7 +93,7 @@ impl Store {
             let mut out = Checkpoint::default();
             let mut tx = self.0.pool.begin().await?;
             let rows = sqlx::query(
-                "SELECT channel, CASE WHEN awake = 1 THEN state END AS state, setting, language \
+                "SELECT channel, CASE WHEN awake = 1 THEN state END AS state, setting, language, gaps \
                  FROM channel_state ORDER BY channel",
             )
             .fetch_all(&mut *tx)
@@ -96,12 +106,14 @@ impl Store {
                 match row.try_get::<Option<Vec<u8>>, _>("state")? {
                     Some(state) => {
                         let awake = true;
+                        let gaps = row.try_get::<i64, _>("gaps")?.max(0) as u64;
                         out.channels.push(ChannelState {
                             channel,
                             state,
                             awake,
                             setting,
                             language,
+                            gaps,
                         });
                     }
                     None => out.asleep.push(Asleep { channel, setting, language }),
@@ -136,6 +148,10 @@ impl Store {
                 .fetch_optional(&mut *tx)
                 .await?;
             out.donations = row.map(|row| row.try_get("value")).transpose()?;
+            let row = sqlx::query("SELECT value FROM meta WHERE name = 'gaps'")
+                .fetch_optional(&mut *tx)
+                .await?;
+            out.gaps = row.map(|row| row.try_get("value")).transpose()?;
             let row = sqlx::query("SELECT value FROM meta WHERE name = 'config'")
                 .fetch_optional(&mut *tx)
                 .await?;
@@ -151,10 +167,10 @@ impl Write<'_> {
         let now = wall_clock();
         for saved in &checkpoint.channels {
             sqlx::query(
-                "INSERT INTO channel_state (channel, state, awake, setting, language, saved) \
-                 VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (channel) DO UPDATE SET \
+                "INSERT INTO channel_state (channel, state, awake, setting, language, saved, gaps) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (channel) DO UPDATE SET \
                  state = excluded.state, awake = excluded.awake, setting = excluded.setting, \
-                 language = excluded.language, saved = excluded.saved",
+                 language = excluded.language, saved = excluded.saved, gaps = excluded.gaps",
             )
             .bind(saved.channel.as_str().to_owned())
             .bind(saved.state.clone())
@@ -162,6 +178,7 @@ impl Write<'_> {
             .bind(saved.setting.name())
             .bind(saved.language.clone())
             .bind(now.0)
+            .bind(i64::try_from(saved.gaps).unwrap_or(i64::MAX))
             .execute(&mut *self.tx)
             .await?;
         }
@@ -188,16 +205,20 @@ impl Write<'_> {
         if let Some(donations) = &checkpoint.donations {
             self.put_meta("donations", donations).await?;
         }
+        if let Some(gaps) = &checkpoint.gaps {
+            self.put_meta("gaps", gaps).await?;
+        }
+        let steady = Clock::house().steady();
+        self.note_steady(steady).await?;
         // A little before: what was committed while the states were gathered may not be in them.
-        self.put_meta("saved", &Clock::house().steady().plus_ms(-GATHERED_MS).0.to_string())
-            .await?;
+        self.put_meta("saved", &steady.plus_ms(-GATHERED_MS).0.to_string()).await?;
         if !checkpoint.config.is_empty() {
             self.put_meta("config", &checkpoint.config).await?;
         }
         Ok(())
     }
 
-    async fn put_meta(&mut self, name: &str, value: &str) -> Result<()> {
+    pub(super) async fn put_meta(&mut self, name: &str, value: &str) -> Result<()> {
         sqlx::query(
             "INSERT INTO meta (name, value) VALUES ($1, $2) \
              ON CONFLICT (name) DO UPDATE SET value = excluded.value",

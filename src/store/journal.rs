@@ -7,9 +7,9 @@ mod write;
 
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::event::{ChannelId, Consumed, Timestamp};
+use crate::event::{ChannelId, Consumed, Score, Timestamp};
 
 pub use read::{Note, Reader};
 pub use write::{Journal, JournalOptions, JournalStats, Mark, TermsTold};
@@ -34,9 +34,19 @@ pub enum Entry {
     /// What a channel consumed.
     Consumed(Consumed),
     /// What the escalation model said: `concern`, `danger`, `threat_to_life`, `imminent`.
-    Escalation { channel: ChannelId, at: Timestamp, out: [f32; 4] },
+    Escalation {
+        channel: ChannelId,
+        at: Timestamp,
+        #[serde(deserialize_with = "outputs")]
+        out: [f32; 4],
+    },
     /// From here on other terms hold for the channel: a reload.
     Under { channel: ChannelId, terms: String },
+}
+
+/// Probabilities, each read as a score is: one that is not finite is refused.
+fn outputs<'de, D: Deserializer<'de>>(d: D) -> Result<[f32; 4], D::Error> {
+    Ok(<[Score; 4]>::deserialize(d)?.map(Score::get))
 }
 
 /// A segment's first line.

@@ -9,6 +9,7 @@ mod ballast;
 mod checkpoint;
 mod evidence;
 pub mod journal;
+mod life;
 mod lock;
 mod outbox;
 mod sinks;
@@ -131,7 +132,9 @@ impl Store {
             .await
             .map_err(|source| StoreError::Migrate { path: path.clone(), source })?;
         let writer = tokio::sync::Mutex::new(());
-        Ok(Self(Arc::new(Inner { pool, writer, dir, faults, apart, _lock: lock })))
+        let store = Self(Arc::new(Inner { pool, writer, dir, faults, apart, _lock: lock }));
+        store.begin_life().await;
+        Ok(store)
     }
 
     /// The state folder.

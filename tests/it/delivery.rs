@@ -27,6 +27,8 @@ use crate::store::{AT, change};
 
 #[path = "delivery/announce.rs"]
 mod announce;
+#[path = "delivery/lives.rs"]
+mod lives;
 #[path = "delivery/mirror.rs"]
 mod mirror;
 #[path = "delivery/peers.rs"]
@@ -107,7 +109,8 @@ fn webhook(name: &str, url: &str) -> SinkOptions {
     let kind = SinkKind::Webhook {
         url: url.into(),
         secret: Secret::new(SECRET),
-        timeout: Duration::from_secs(5),
+        // An answer that is late on a busy machine is an answer: tests that count attempts count no haste.
+        timeout: Duration::from_secs(600),
     };
     let quick = Backoff { first: Duration::from_millis(20), longest: Duration::from_millis(100) };
     SinkOptions { backoff: quick, remind: None, ..SinkOptions::new(name, kind) }
@@ -136,7 +139,8 @@ fn ids(range: std::ops::Range<u32>) -> Vec<String> {
 async fn until(what: &str, mut done: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !done() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "not in time: {what}");
+        // It hangs; a machine that is only busy is waited for.
+        assert!(begun.elapsed() < Duration::from_secs(600), "never: {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
@@ -384,11 +388,11 @@ async fn a_threat_to_life_is_told_again_until_somebody_takes_it() {
     let shadow = change(3, 1, Level::ThreatToLife, State::Open);
     commit(&store, [shadow.clone()], &[]).await;
     delivery.wake();
-    until("two reminders", || receiver.accepted().len() == 4).await;
+    until("two reminders", || receiver.accepted().len() >= 4).await;
     let id = life(2, State::Open).alert.id;
     let all = receiver.accepted();
     assert_eq!(all[..2], [format!("{id}-2"), ids(2..3)[0].clone()]);
-    assert_eq!(all[2..], [format!("{id}-2-r1"), format!("{id}-2-r2")]);
+    assert_eq!(all[2..4], [format!("{id}-2-r1"), format!("{id}-2-r2")]);
     let seen = receiver.seen.lock().clone();
     let event = |n: usize| serde_json::from_slice::<Value>(&seen[n].1).unwrap();
     assert_eq!(event(2)["type"], "eu.vigie.alert.reminded.v1");

@@ -18,6 +18,8 @@ mod model;
 mod parts;
 #[path = "simulation/plan.rs"]
 mod plan;
+#[path = "simulation/recall.rs"]
+mod recall;
 #[path = "simulation/story.rs"]
 mod story;
 #[path = "simulation/world.rs"]
@@ -61,6 +63,7 @@ fn run(plan: &Plan, words: bool) -> (Outcome, Vec<String>) {
                 revisions: out.revisions,
                 channels: out.channels,
                 consumed: Default::default(),
+                shed: check::shed(folder.path()),
             }
         }
         false => model::should(&setting, &story),
@@ -180,11 +183,21 @@ fn feeds_that_tell_of_different_evenings_keep_their_own_time() {
 #[test]
 fn whoever_sets_the_machine_s_time_neither_silences_a_sink_nor_ages_a_message() {
     const DAY: i64 = 86_400_000;
-    for by in [-3_600_000, 3_600_000, -365 * DAY, 365 * DAY] {
+    for (by, dies) in [
+        (-3_600_000, false),
+        (3_600_000, false),
+        (-365 * DAY, false),
+        (365 * DAY, false),
+        (-365 * DAY, true),
+        (365 * DAY, true),
+    ] {
         let out = must_be_right(3, |plan| {
             // It is set while a message waits for a sink that is dead.
             plan.sinks[0].dead = std::iter::once(20_000..plan.shape.lasts).collect();
             plan.jumps = vec![(plan.shape.lasts / 2, by)];
+            // A new life begins its clock at what the machine shows.
+            let death = plan.shape.lasts / 2 + 5_000..plan.shape.lasts / 2 + 9_000;
+            plan.deaths = dies.then_some(death).into_iter().collect();
         });
         let late = out.ended - out.lasts;
         assert!(late < 6 * 60_000, "set by {by} ms, the last was delivered after {late} ms");

@@ -226,6 +226,7 @@ async fn a_checkpoint_moves_on_as_a_whole_and_comes_back_as_it_was() {
         awake: true,
         setting: Setting::Game,
         language: Some("fr".into()),
+        gaps: 3,
     };
     let mark = |cursor: Option<&str>, seen: &[u64]| FeedMark {
         feed: "f".into(),
@@ -239,6 +240,7 @@ async fn a_checkpoint_moves_on_as_a_whole_and_comes_back_as_it_was() {
         removed: vec![],
         feeds: vec![mark(None, &[])],
         donations: Some("[1]".into()),
+        gaps: Some("[2]".into()),
         config: "sha256:1".into(),
     };
     store.save_checkpoint(&first).await.unwrap();
@@ -249,11 +251,13 @@ async fn a_checkpoint_moves_on_as_a_whole_and_comes_back_as_it_was() {
         removed: vec![b],
         feeds: vec![mark(Some("c2"), &[u64::MAX, 0, 7])],
         donations: None,
+        gaps: None,
         config: "sha256:2".into(),
     };
     store.commit(&[opened(1)], Some(&second)).await.unwrap();
     // What was not told again stays.
-    let expected = Checkpoint { removed: vec![], donations: first.donations, ..second };
+    let (donations, gaps) = (first.donations, first.gaps);
+    let expected = Checkpoint { removed: vec![], donations, gaps, ..second };
     assert_eq!(store.load_checkpoint().await.unwrap(), expected);
     // Of a channel asleep the state stays in the store until it is asked for.
     let tired = ChannelState { awake: false, ..state(&a, vec![2]) };
@@ -262,7 +266,7 @@ async fn a_checkpoint_moves_on_as_a_whole_and_comes_back_as_it_was() {
     let loaded = store.load_checkpoint().await.unwrap();
     let asleep = Asleep { channel: a.clone(), setting: Setting::Game, language: Some("fr".into()) };
     assert_eq!((loaded.channels, loaded.asleep), (vec![], vec![asleep]));
-    assert_eq!(store.channel_state(&a).await.unwrap(), Some(vec![2]));
+    assert_eq!(store.sleeper(&a).await.unwrap(), Some((vec![2], 3)));
     assert_eq!(store.channel_state(&ChannelId::new("k:never")).await.unwrap(), None);
     assert!(store.alert(Uuid::from_u128(2)).await.unwrap().is_some());
 }
@@ -464,6 +468,35 @@ fn a_torn_tail_is_dropped_and_named_but_a_broken_middle_is_an_error() {
     std::fs::write(&path, broken).unwrap();
     let error = Reader::open(std::slice::from_ref(&path)).unwrap().find_map(Result::err).unwrap();
     assert!(matches!(error, JournalError::Line { line: 3, .. }), "{error}");
+}
+
+#[test]
+fn a_number_that_a_score_cannot_hold_is_refused_with_its_line_and_never_becomes_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("x.jsonl");
+    let at = "2025-08-17T22:14:03.000Z";
+    let line = |c: &str| format!(r#"{{"c":"{c}","channel":"k:1","at":"{at}","#);
+    let look = |motion: &str, score: &str| {
+        let look =
+            format!(r#"{{"id":"L","frames":[],"scores":[{score}],"motion":{motion},"thumb":""}}"#);
+        format!(r#"{}"t":"look","look":{look}}}"#, line("consumed"))
+    };
+    let said = |p: &str| format!(r#"{}"out":[{p},0.25,0.125,0.0]}}"#, line("escalation"));
+    let read = |text: &str| {
+        let header = r#"{"vigie_journal":2,"config":"","version":"0.1.0"}"#;
+        std::fs::write(&path, format!("{header}\n{text}\n")).unwrap();
+        Reader::open(std::slice::from_ref(&path)).unwrap().next().unwrap()
+    };
+    for text in [said("0.5"), look("0.5", "0.5"), look("null", "null")] {
+        let again = serde_json::to_string(&read(&text).unwrap()).unwrap();
+        assert_eq!(again.contains("0.5"), text.contains("0.5"), "{again}");
+    }
+    for beyond in ["0.51e308", "-1e39", "3.5e38"] {
+        for text in [said(beyond), look(beyond, "0.5"), look("0.5", beyond)] {
+            let error = read(&text).unwrap_err().to_string();
+            assert!(error.contains("line 2: a score is not a finite number"), "{error}: {text}");
+        }
+    }
 }
 
 #[test]

@@ -79,7 +79,7 @@ fn state(bench: &Bench, manifest: &Manifest) -> Result<Vec<u8>, String> {
         engine.consume(&event_entry(admitted, Some(Ok(scores))));
     }
     let slot = engine.slot(&last).ok_or("a channel that remembers nothing")?;
-    Ok(slot.saved(&last).map_err(|error| error.to_string())?.state)
+    Ok(slot.saved(&last, 0).map_err(|error| error.to_string())?.state)
 }
 
 /// Writes the store that a daemon with so many channels leaves.
@@ -92,6 +92,7 @@ async fn fill(dir: &Path, state: &[u8], awake: usize) -> Result<(), String> {
             awake: nth < awake,
             setting: Setting::Unknown,
             language: None,
+            gaps: 0,
         };
         let channels = (first..(first + AT_ONCE).min(CHANNELS)).map(channel).collect();
         let checkpoint = Checkpoint { channels, ..Checkpoint::default() };

@@ -43,7 +43,12 @@ pub enum Job {
     Keep(Kept),
     Samples(Vec<Sample>),
     Identities(Vec<(UserKey, Vec<u8>, Timestamp)>),
-    Checkpoint { barrier: Arc<Barrier>, number: u64, channels: Vec<ChannelState> },
+    Checkpoint {
+        barrier: Arc<Barrier>,
+        number: u64,
+        channels: Vec<ChannelState>,
+        gaps: Option<String>,
+    },
 }
 
 /// Pieces of evidence, and why they are kept.
@@ -144,8 +149,8 @@ impl Work {
                 Ok(())
             }
             Job::Identities(sealed) => store.put_identities(sealed).await,
-            Job::Checkpoint { barrier, number, channels } => {
-                self.checkpoint(barrier, *number, channels).await
+            Job::Checkpoint { barrier, number, channels, gaps } => {
+                self.checkpoint(barrier, *number, channels, gaps).await
             }
         }
     }
@@ -255,6 +260,7 @@ impl Work {
         barrier: &Barrier,
         number: u64,
         channels: &[ChannelState],
+        gaps: &Option<String>,
     ) -> Result<(), StoreError> {
         let house = &self.house;
         house.store.step("checkpoint.taken")?;
@@ -269,6 +275,7 @@ impl Work {
             removed: Vec::new(),
             feeds: barrier.feeds.iter().map(|(_, mark)| mark.clone()).collect(),
             donations: barrier.donations.clone(),
+            gaps: gaps.clone(),
             config: barrier.config.clone(),
         };
         house.store.save_checkpoint(&checkpoint).await?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Barrier, Item, Shard, Snapshot};
 use crate::cli::commit::ToCommitter;
-use crate::event::{ChannelId, Timestamp};
+use crate::event::{ChannelId, Consumed, Fuel, Timestamp};
 
 /// Channels are put to sleep at most this often, unless there are too many.
 const SLEEP_EVERY: Duration = Duration::from_secs(60);
@@ -44,7 +44,7 @@ impl Shard {
         if self.engine.slot(channel).is_some() {
             self.engine.clean(channel);
             let slot = self.engine.slot_mut(channel);
-            match slot.saved(channel) {
+            match slot.saved(channel, self.wiring.shelf.gaps.count()) {
                 Ok(state) => {
                     slot.saved_in = snapshot.number;
                     snapshot.channels.push(state);
@@ -62,12 +62,17 @@ impl Shard {
     /// A channel that sleeps comes back before anything happens to it.
     pub(super) fn wake(&mut self, channel: &ChannelId) {
         if self.engine.slot(channel).is_none()
-            && let Some(mut slot) = self.wiring.shelf.wake(channel)
+            && let Some((mut slot, gaps)) = self.wiring.shelf.wake(channel)
         {
             let place =
                 self.wiring.standing.feeds.iter().position(|name| **name == *slot.feed_name);
             slot.feed = place.map_or(u16::MAX, |place| place as u16);
+            let (feed, at) = (slot.feed, slot.now());
             self.engine.restore(channel.clone(), slot);
+            for gap in gaps {
+                let entry = Consumed { channel: channel.clone(), at, fuel: Fuel::Gap { gap } };
+                self.consume(entry, Timestamp(0), feed, None);
+            }
         }
     }
 
@@ -108,7 +113,8 @@ impl Shard {
     fn finish_snapshot(&mut self) {
         if let Some(snapshot) = self.snapshot.take_if(|snapshot| snapshot.outstanding == 0) {
             let Snapshot { barrier, number, channels, .. } = snapshot;
-            self.commit(ToCommitter::Part { barrier, number, channels });
+            let gaps = self.wiring.shelf.gaps.changed();
+            self.commit(ToCommitter::Part { barrier, number, channels, gaps });
         }
     }
 }

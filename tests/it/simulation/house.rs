@@ -21,10 +21,10 @@ use vigie::cli::gate::{FeedState, Gate};
 use vigie::cli::intake::{FeedClock, Intake};
 use vigie::cli::observe::FeedCounts;
 use vigie::cli::paid::PaidCount;
-use vigie::cli::recall::recall;
+use vigie::cli::recall::{recall, recall_told};
 use vigie::cli::setup;
 use vigie::cli::shard::{Shard, ToShard, Wiring};
-use vigie::cli::shelf::Shelf;
+use vigie::cli::shelf::{FeedGaps, Shelf};
 use vigie::cli::terms::{Standing, Terms};
 use vigie::config::Config;
 use vigie::delivery::{Delivery, SinkKind, SinkOptions};
@@ -298,20 +298,11 @@ impl Life<'_> {
         let resume = recall(&checkpoint, config, &clock, &mut intake, &mut engine);
         let mut asleep: HashSet<_> =
             checkpoint.asleep.into_iter().map(|known| known.channel).collect();
-        if plan.live {
-            for change in store.since_checkpoint().await.expect("it is never ill") {
-                let channel = &change.alert.channel;
-                if asleep.remove(channel)
-                    && let Some(bytes) = store.channel_state(channel).await.expect("a state")
-                    && let Ok(slot) = serde_json::from_slice(&bytes)
-                {
-                    engine.restore(channel.clone(), slot);
-                }
-                engine.adopt(&change);
-            }
-        }
+        let gaps = FeedGaps::read(checkpoint.gaps.as_deref());
+        let told = recall_told(&store, config, &intake, &mut engine, &mut asleep, &gaps).await;
+        told.expect("it is never ill");
         let idle = Duration::from_secs(30);
-        let shelf = Shelf::new(store.clone(), asleep, durable, idle, plan.memory);
+        let shelf = Shelf::new(store.clone(), asleep, gaps, durable, idle, plan.memory);
         let (samples_tx, samples) = mpsc::channel(1024);
         let backlog = Arc::new(AtomicUsize::new(0));
         let mut limits = config.limits.clone();

@@ -22,6 +22,8 @@ pub struct Should {
     pub channels: BTreeMap<String, serde_json::Value>,
     /// What each channel consumes, in order.
     pub consumed: BTreeMap<String, Vec<String>>,
+    /// Channels of which something was shed.
+    pub shed: BTreeSet<String>,
 }
 
 /// One thing that was consumed, in a word.
@@ -50,11 +52,13 @@ pub fn should(setting: &Setting, story: &Story) -> Should {
     let mut revisions = BTreeMap::new();
     let (mut known, mut of) = (BTreeSet::new(), BTreeMap::new());
     let mut consumed: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    let mut take = |engine: &mut Engine, entry: &Consumed| {
+    let mut take = |engine: &mut Engine, feed: usize, entry: &Consumed| {
         consumed.entry(entry.channel.to_string()).or_default().push(word(entry));
         for change in engine.consume(entry).changes {
             revisions.insert((change.alert.id.to_string(), change.alert.revision), change);
         }
+        // Whose gaps are the channel's.
+        engine.slot_mut(&entry.channel).feed = feed as u16;
     };
     for (_, feed, text) in all {
         let Ok(item) = decode(text, &Keyer::replay()) else { continue };
@@ -67,13 +71,13 @@ pub fn should(setting: &Setting, story: &Story) -> Should {
                     let entry = event_entry(admitted, scores);
                     known.insert(entry.channel.clone());
                     of.insert(entry.channel.clone(), feed);
-                    take(&mut engine, &entry);
+                    take(&mut engine, feed, &entry);
                 }
                 Admission::Ready(Ready::Look { channel, at, id, frames, pictures }) => {
                     let entry = look_entry(channel, at, id, frames, Ok(look_scores(&pictures)));
                     known.insert(entry.channel.clone());
                     of.insert(entry.channel.clone(), feed);
-                    take(&mut engine, &entry);
+                    take(&mut engine, feed, &entry);
                 }
                 // A second of a feed is a second of the channels that it brings.
                 Admission::Seconds { from, to, .. } => {
@@ -83,14 +87,14 @@ pub fn should(setting: &Setting, story: &Story) -> Should {
                                 let at = Timestamp(second * 1000);
                                 let channel = channel.clone();
                                 let tick = Consumed { channel, at, fuel: Fuel::Tick };
-                                take(&mut engine, &tick);
+                                take(&mut engine, feed, &tick);
                             }
                         }
                     }
                 }
-                Admission::Gap { feed, gap } => {
-                    for entry in gap_entries(feed, &gap, &engine) {
-                        take(&mut engine, &entry);
+                Admission::Gap { feed: of, gap } => {
+                    for entry in gap_entries(of, &gap, &engine) {
+                        take(&mut engine, feed, &entry);
                     }
                 }
             }
@@ -104,5 +108,6 @@ pub fn should(setting: &Setting, story: &Story) -> Should {
         slot["feed_name"] = format!("feed{}", of.get(channel)?).into();
         Some((channel.to_string(), slot))
     };
-    Should { channels: known.iter().filter_map(state).collect(), revisions, consumed }
+    let channels = known.iter().filter_map(state).collect();
+    Should { channels, revisions, consumed, shed: BTreeSet::new() }
 }

@@ -1,6 +1,7 @@
 //! The parts of the house that a simulation replaces: sockets of feeds, the models' threads, and the shard's thread,
 //! which works while the runtime stands still, so that everything happens in one order.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc as std_mpsc;
@@ -11,7 +12,7 @@ use tokio::sync::mpsc;
 use vigie::cli::commit::ToCommitter;
 use vigie::cli::observe::FeedCounts;
 use vigie::cli::shard::{Shard, ToShard};
-use vigie::event::{Keyer, Unscored, decode};
+use vigie::event::{ChannelId, FeedItem, Keyer, Unscored, decode};
 use vigie::feed::{FeedEvent, FeedObserver, FeedReport, FromFeed, ToFeed};
 use vigie::model::text::manner;
 use vigie::model::{
@@ -88,7 +89,7 @@ pub async fn shard(
 }
 
 enum Job {
-    Message(Standing, Message, Box<dyn Scored<MessageScores>>),
+    Message(Standing, ChannelId, Message, Box<dyn Scored<MessageScores>>),
     Look(LookJob, Box<dyn Scored<Looked>>),
 }
 
@@ -135,7 +136,7 @@ impl Scorer {
                     tokio::time::sleep(Duration::from_millis(1)).await;
                 }
                 aside.does(move || match job {
-                    Job::Message(_, message, reply) => reply.done(Ok(message_scores(&message))),
+                    Job::Message(_, _, message, reply) => reply.done(Ok(message_scores(&message))),
                     Job::Look(job, reply) => reply.done(Ok(look_scores(&job.pictures))),
                 });
                 busy.store(0, Ordering::Relaxed);
@@ -144,11 +145,18 @@ impl Scorer {
         own
     }
 
-    /// Makes room by shedding what may be, the oldest first.
+    /// Makes room by shedding what may be: the oldest of the channel that has most of it waiting.
     fn make_room(waiting: &mut Vec<Job>) -> Option<Job> {
-        let place = waiting.iter().position(
-            |job| matches!(job, Job::Message(standing, ..) if *standing == Standing::Low),
-        )?;
+        let may_go = |job: &Job| match job {
+            Job::Message(Standing::Low, channel, ..) => Some(channel.clone()),
+            _ => None,
+        };
+        let mut counts: BTreeMap<ChannelId, usize> = BTreeMap::new();
+        for channel in waiting.iter().filter_map(may_go) {
+            *counts.entry(channel).or_default() += 1;
+        }
+        let (fullest, _) = counts.into_iter().max_by_key(|(_, count)| *count)?;
+        let place = waiting.iter().position(|job| may_go(job).as_ref() == Some(&fullest))?;
         Some(waiting.remove(place))
     }
 }
@@ -156,7 +164,7 @@ impl Scorer {
 /// Tells that something was shed, as an inference thread would.
 fn tell_shed(job: Job) {
     let told = std::thread::spawn(move || match job {
-        Job::Message(_, _, reply) => reply.done(Err(Unscored::Shed)),
+        Job::Message(.., reply) => reply.done(Err(Unscored::Shed)),
         Job::Look(_, reply) => reply.done(Err(Unscored::Shed)),
     });
     told.join().expect("it does not panic");
@@ -175,18 +183,18 @@ impl Scoring for Scorer {
         reply: Box<dyn Scored<MessageScores>>,
     ) -> Result<(), Rejected<(Message, Box<dyn Scored<MessageScores>>)>> {
         let mut waiting = self.waiting.lock();
-        if waiting.len() >= self.room {
+        let (standing, channel) = (ticket.standing, ticket.channel.clone());
+        waiting.push(Job::Message(standing, channel, message, reply));
+        if waiting.len() > self.room {
             match Self::make_room(&mut waiting) {
                 Some(shed) => tell_shed(shed),
-                None if ticket.standing == Standing::Low => {
-                    drop(waiting);
-                    tell_shed(Job::Message(ticket.standing, message, reply));
-                    return Ok(());
+                None => {
+                    if let Some(Job::Message(.., message, reply)) = waiting.pop() {
+                        return Err(Rejected((message, reply)));
+                    }
                 }
-                None => return Err(Rejected((message, reply))),
             }
         }
-        waiting.push(Job::Message(ticket.standing, message, reply));
         self.wake.notify_one();
         Ok(())
     }
@@ -244,12 +252,13 @@ impl Feed {
         while let Some(told) = inbox.recv().await {
             if let ToFeed::Handled(value) = told {
                 world.note(format_args!("handled {place} {value}"));
+                let number = |text: &str| text.parse::<usize>().expect("a number");
+                world.receivers.handled.lock().insert(place, number(&value));
                 let store = world.receivers.store.lock().clone();
                 if let Some(store) = store {
                     let saved = store.load_checkpoint().await.expect("it is never ill");
                     let mark = saved.feeds.iter().find(|mark| mark.feed == format!("feed{place}"));
                     let there = mark.and_then(|mark| mark.cursor.clone());
-                    let number = |text: &str| text.parse::<usize>().expect("a number");
                     if there.as_deref().map_or(0, number) < number(&value) {
                         let what = format!("cursor {value} was told, and {there:?} is saved");
                         world.receivers.wrong.lock().push(what);
@@ -289,8 +298,15 @@ impl Feed {
             let cursor = self.cursor.lock().clone();
             self.world.note(format_args!("feed {} connects at {cursor:?}", self.place));
             self.observer.report(self.place, FeedReport::Connected(true));
-            self.tell(FeedEvent::Connected { resumed: cursor.is_some() }).await;
+            // Asked for no cursor it tells all from the beginning, as a recording does: nothing is missing either way.
+            self.tell(FeedEvent::Connected { resumed: true }).await;
             let from = cursor.map_or(0, |text| text.parse::<usize>().expect("a number"));
+            let handled = self.world.receivers.handled.lock().get(&self.place).copied();
+            if handled.is_some_and(|handled| from < handled) {
+                let what =
+                    format!("feed {} asks from {from}, and {handled:?} was handled", self.place);
+                self.world.receivers.wrong.lock().push(what);
+            }
             self.play(from.saturating_sub(self.world.plan.overlap), &mut lots).await;
             self.observer.report(self.place, FeedReport::Connected(false));
             let reason = "planned".to_owned();
@@ -321,7 +337,7 @@ impl Feed {
             }
             match decode(&line.text, &keyer) {
                 Ok(item) => {
-                    self.told.lock().given += 1;
+                    self.told.lock().given += u64::from(matches!(item, FeedItem::Event(_)));
                     self.tell(FeedEvent::Item(item)).await;
                 }
                 Err(_) => {
@@ -331,7 +347,7 @@ impl Feed {
                 }
             }
             if (n + 1) % self.world.plan.cursor_every == 0 || n + 1 == self.lines.len() {
-                let cursor = vigie::event::FeedItem::Cursor((n + 1).to_string().into());
+                let cursor = FeedItem::Cursor((n + 1).to_string().into());
                 self.tell(FeedEvent::Item(cursor)).await;
             }
         }

@@ -40,8 +40,6 @@ pub const TWINS: &str = "sim:twins";
 /// What people are called, and how their ids begin: they must be told nowhere.
 pub const NAME: &str = "Nom Inconnu";
 pub const PERSON: &str = "person-";
-/// The channel that may be flooded.
-pub const FLOODED: &str = "sim:0";
 
 struct Writer<'a> {
     lots: Lots,
@@ -103,6 +101,7 @@ pub fn story(seed: u64, shape: &Shape) -> Story {
         all[1].extend(other);
     }
     for (feed, lines) in all.iter_mut().enumerate() {
+        gaps(seed, shape, feed, lines);
         lines.sort_by_key(|line| line.told);
         // Time goes on at the end, so that looks close.
         for n in 1..=2 {
@@ -114,6 +113,23 @@ pub fn story(seed: u64, shape: &Shape) -> Story {
         }
     }
     Story { feeds: all }
+}
+
+/// A platform tells of holes in what it could tell: of one channel, or of all, also of those that sleep.
+fn gaps(seed: u64, shape: &Shape, feed: usize, lines: &mut Vec<Line>) {
+    let mut lots = Lots::of(seed, &format!("gaps {feed}"));
+    for _ in 0..lots.within(0..4) {
+        let told = lots.within(10_000..shape.lasts);
+        let (from, to) = (told - lots.within(3_000..60_000), told - lots.within(0..3_000));
+        let at = |ms: i64| shape.begins[feed].plus_ms(ms);
+        let mut gap = json!({"type": "gap", "from": at(from), "to": at(to)});
+        let own = (0..shape.channels).filter(|nth| *nth as usize % shape.begins.len() == feed);
+        let own: Vec<i64> = own.collect();
+        if lots.permille(300) {
+            gap["channel"] = format!("sim:{}", lots.one(&own)).into();
+        }
+        lines.push(Line { told, text: gap.to_string() });
+    }
 }
 
 impl Writer<'_> {

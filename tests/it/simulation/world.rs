@@ -95,6 +95,8 @@ pub struct Receivers {
     pub wrong: Mutex<Vec<String>>,
     /// The store of the present life.
     pub store: Mutex<Option<Store>>,
+    /// The newest cursor that each feed was told of as handled, in any life.
+    pub handled: Mutex<BTreeMap<u16, usize>>,
 }
 
 impl World {
@@ -105,6 +107,7 @@ impl World {
             first: Mutex::default(),
             wrong: Mutex::default(),
             store: Mutex::default(),
+            handled: Mutex::default(),
         };
         let trace = Trace(Mutex::new((Sha256::new(), words.then(Vec::new))));
         let disk = Mutex::new(Lots::of(plan.seed, "disk"));
