@@ -9,6 +9,8 @@ from measure import NAMES, mix
 
 # Of what the second stage scores .5 or more, at most this share may be dropped (on dev; half of what is promised).
 SHARE = {label: 0.005 if label in DANGER else 0.025 for label in LABELS}
+# A single message of .95 may raise a channel by these.
+ALONE = ["threat", "self_harm"]
 # No limit above this score of the first stage, calibrated.
 TOP = 0.40
 
@@ -35,7 +37,7 @@ def rare(z, count=20, rate=1e-5):
 
 def line(z, y, w, cut, soften, sure=None, bins=8):
     """Calibration points through (cut, .5): on either side a non-decreasing fit on the weighted mix, a few points each. With `sure` what lies above
-    the cut rises evenly to .95 there, however right the mix is: one message of .95 may raise a channel, and ordinary chat is not half danger."""
+    the cut rises evenly to .95 there, however right the mix is: ordinary chat is not half danger."""
     points = [[0.0, 0.0]]
 
     def add(at, p):
@@ -103,7 +105,7 @@ def calibrate(rows, z, y, mask, soften=1.0):
     out = {}
     for j, label in enumerate(LABELS):
         plain = (split == "dev") & (mask[:, j] > 0) & ~np.isin(source, ["corpus", "hand"]) & (y[:, j] < 0.5)
-        sure = rare(z[plain, j]) if label in report.BUDGET and plain.sum() > 1000 else None
+        sure = rare(z[plain, j]) if label in ALONE and plain.sum() > 1000 else None
         out[label] = line(z[:, j], (y[:, j] >= 0.5).astype(float), mix(rows, y, mask, j, "dev"), at[j], soften, sure)
     return out
 
