@@ -298,6 +298,8 @@ pub struct RecordArgs {
 pub enum EvalWhat {
     /// Score labelled messages and tell how much is found and how much is raised wrongly.
     Chat(EvalChatArgs),
+    /// Score labelled pictures and tell how much is found and how much is raised wrongly.
+    Frames(EvalFramesArgs),
     /// Replay recordings and hold each channel against what is expected of it.
     Scenarios(EvalScenariosArgs),
 }
@@ -319,6 +321,37 @@ pub struct EvalChatArgs {
     /// How many of the surest mistakes are shown.
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub worst: usize,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub config: ConfigArg,
+}
+
+#[derive(Args)]
+#[command(
+    after_help = "PATH is a folder whose sub-folders are named after what they hold (violence, nudity+camera, not_violence, none), or a CSV \
+                  or TSV with the columns `path` (from where the table lies), `label` (the same names, several separated by a comma or \
+                  a space; violence?: doubtful) and perhaps `source`: then each source is also told on its own. What a name does not \
+                  speak of counts for nothing.\n\
+                  A picture is a look of its own, a folder of pictures and a video are a look every eight; of several looks the highest \
+                  counts, label by label.\n\n\
+                  Examples:\n  vigie eval frames ours/\n  \
+                  vigie eval frames ours.csv --against ../old/models --worst 40\n  \
+                  vigie eval frames ours/ --json | jq '.this.labels[] | [.label, .auc]'"
+)]
+pub struct EvalFramesArgs {
+    /// The labelled pictures.
+    pub path: PathBuf,
+    /// Another manifest, or its folder: its picture models are measured beside the config's.
+    #[arg(long, value_name = "MANIFEST")]
+    pub against: Option<PathBuf>,
+    /// How many of the surest mistakes are shown.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub worst: usize,
+    /// Pictures a second taken from videos.
+    #[arg(long, value_name = "N", default_value_t = 4.0, value_parser = fps)]
+    pub fps: f64,
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,

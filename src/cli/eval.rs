@@ -2,7 +2,9 @@
 //! plan (`scenarios.toml`). Out: a table for people or one JSON object; exit 1 if an expectation is broken.
 
 mod chat;
+mod frames;
 mod interval;
+mod measure;
 mod plan;
 mod report;
 mod table;
@@ -14,6 +16,7 @@ use std::time::Duration;
 use indicatif::ProgressBar;
 
 pub use self::chat::chat;
+pub use self::frames::frames;
 use self::plan::{Plan, Scenario, Wanted};
 use self::report::{Outcome, Report, Row};
 use super::args::EvalScenariosArgs;

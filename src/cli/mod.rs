@@ -202,6 +202,7 @@ fn run(command: Verb) -> Result<(), CliError> {
         Verb::Schema { of, .. } => schema::run(of)?,
         Verb::Record(args) => runtime()?.block_on(record::run(&args))?,
         Verb::Eval { what: EvalWhat::Chat(args) } => eval::chat(&args)?,
+        Verb::Eval { what: EvalWhat::Frames(args) } => eval::frames(&args)?,
         Verb::Eval { what: EvalWhat::Scenarios(args) } => eval::scenarios(&args)?,
         Verb::Audit { what: AuditWhat::Verify(args) } => {
             runtime()?.block_on(audit::verify(&args))?

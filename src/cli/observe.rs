@@ -144,7 +144,11 @@ pub struct InferenceCounts {
 
 impl InferenceCounts {
     pub fn new(metrics: &Metrics, manifest: &Manifest) -> Self {
-        let name = |kind| manifest.of_kind(kind).next().map(|m| m.name.clone()).unwrap_or_default();
+        // A batch goes through all models of its kind.
+        let name = |kind| {
+            let names: Vec<&str> = manifest.of_kind(kind).map(|m| m.name.as_str()).collect();
+            names.join("+")
+        };
         let text = name(ModelKind::Text);
         Self {
             metrics: metrics.clone(),

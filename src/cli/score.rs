@@ -14,7 +14,7 @@ use super::{CliError, setup};
 use crate::event::{CHAT_LABELS, Scores, Signal, Signals};
 use crate::model::{Escalation, Manifest, Message, ModelKind, Scorer, escalation as model};
 
-pub use frames::frames;
+pub use frames::{Clip, frames, is_seen};
 
 /// Lines scored together.
 const BATCH: usize = 256;
@@ -44,14 +44,17 @@ struct BadLine {
     line: u64,
 }
 
-fn told(manifest: &Manifest, kind: ModelKind, what: &str) -> Result<String, CliError> {
-    let model = manifest.of_kind(kind).next();
-    let none = || CliError::Usage(format!("the manifest has no model of {what}"));
-    model.map(|model| model.told()).ok_or_else(none)
+/// The models of a kind as scores name them.
+pub(super) fn told(manifest: &Manifest, kind: ModelKind, what: &str) -> Result<String, CliError> {
+    let models: Vec<String> = manifest.of_kind(kind).map(|model| model.told()).collect();
+    match models.is_empty() {
+        true => Err(CliError::Usage(format!("the manifest has no model of {what}"))),
+        false => Ok(models.join(", ")),
+    }
 }
 
 /// A counter on a terminal that does not show the output as well; nothing elsewhere.
-fn progress(what: &'static str) -> ProgressBar {
+pub(super) fn progress(what: &'static str) -> ProgressBar {
     if std::io::stdout().is_terminal() {
         return ProgressBar::hidden();
     }
@@ -179,6 +182,7 @@ pub fn chat(file: Option<&Path>, config: &Path) -> Result<(), CliError> {
         }
         let messages: Vec<Message> = batch.iter().flatten().cloned().collect();
         let mut scores = scorer.messages(&messages)?.into_iter();
+        scorer.failure().map_or(Ok(()), Err)?;
         for line in batch {
             all += 1;
             match line {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::config::{Config, ConfigErrors, Mode, Problem};
 use crate::event::{Setting, Signal, Timestamp};
-use crate::model::{Escalation, Manifest, ModelError, load_runtime};
+use crate::model::{Escalation, Manifest, ModelError, compute_on, load_runtime};
 use crate::risk::{Judge, Outputs, Rule, RuleError};
 use crate::telemetry::Clock;
 
@@ -66,6 +66,7 @@ pub fn models(config: &Config) -> Result<Manifest, ModelError> {
     let configured = (!runtime.as_os_str().is_empty())
         .then(|| first_file(&config.candidates(runtime)).unwrap_or_else(|| runtime.clone()));
     load_runtime(configured.as_deref())?;
+    compute_on(config.models.provider)?;
     manifest(config)
 }
 
@@ -165,6 +166,12 @@ pub fn model_problem(config: &Config, error: &ModelError) -> Problem {
             "runtime",
             format!("ONNX Runtime was not found; looked at {}", looked.join(", ")),
             "the library of ONNX Runtime",
+            mend.clone(),
+        ),
+        ModelError::Provider { what, mend } => (
+            "provider",
+            format!("ONNX Runtime {what}"),
+            "where the library of ONNX Runtime can compute",
             mend.clone(),
         ),
         ModelError::Run { .. } => (

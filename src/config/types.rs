@@ -249,7 +249,8 @@ pub struct Models {
     pub threads: usize,
     /// Path of the ONNX Runtime library; empty: looked for in the same places. Default: empty.
     pub runtime: PathBuf,
-    /// Where ONNX Runtime computes. Default: `cpu`.
+    /// Where ONNX Runtime computes: `cpu`, `cuda` or `openvino`; other than `cpu` needs a library that was built with it
+    /// (docs/models.md). Default: `cpu`.
     pub provider: Execution,
     /// How long a message or look may wait for others to share its batch. Default: `5ms`.
     pub max_wait: Dur,
@@ -276,6 +277,21 @@ impl Default for Models {
 pub enum Execution {
     #[default]
     Cpu,
+    Cuda,
+    Openvino,
+}
+
+impl Execution {
+    pub const ALL: [Execution; 3] = [Execution::Cpu, Execution::Cuda, Execution::Openvino];
+
+    /// As the config writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Execution::Cpu => "cpu",
+            Execution::Cuda => "cuda",
+            Execution::Openvino => "openvino",
+        }
+    }
 }
 
 /// How signals are made from events; `vigie schema signals` lists their names.

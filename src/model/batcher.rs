@@ -17,10 +17,11 @@ use hashbrown::HashMap;
 use parking_lot::{Condvar, Mutex};
 
 use super::cache::{Reading, ScoreCache};
-use super::manifest::{Manifest, ModelError};
+use super::manifest::{Manifest, ModelError, ModelKind};
 use super::queue::{FairQueue, Pushed, Standing, TURN, Ticket};
 use super::scorer::{Looked, Message, MessageScores, Prepared, Preparer, Scorer};
-use crate::event::{ChannelId, Unscored};
+use super::tokenized::Tokenized;
+use crate::event::{ChannelId, Scores, Unscored};
 
 /// Most messages in a batch: the largest batch size of the graphs.
 const MOST: usize = 64;
@@ -256,7 +257,10 @@ impl Inference {
             queues: Mutex::new(queues),
             ready: Condvar::new(),
             encoded: Condvar::new(),
-            cache: ScoreCache::new(options.cache),
+            cache: ScoreCache::new(
+                options.cache,
+                manifest.of_kind(ModelKind::Text).any(Tokenized::reads),
+            ),
             options,
             watcher,
         });
@@ -506,10 +510,18 @@ fn messages(shared: &Shared, scorer: &mut Scorer, mut jobs: Vec<MessageJob>) {
         shared.watcher.batch("message", texts.len(), began.elapsed());
         match result {
             Ok(scores) => {
-                shared.cache.learn(first.iter().map(|(key, place)| (*key, scores[*place])));
+                let failure = scorer.failure();
+                // Of what every model failed on there are no scores.
+                let told = |place: usize| {
+                    let own = scores.get(place).copied();
+                    own.filter(|own| failure.is_none() || own.own != Scores::default())
+                };
+                let fresh = first.iter().filter_map(|(key, place)| Some((*key, told(*place)?)));
+                shared.cache.learn(fresh);
                 for (known, place) in known.iter_mut().zip(&places) {
-                    *known = known.or_else(|| scores.get(*place).copied());
+                    *known = known.or_else(|| told(*place));
                 }
+                failure.iter().for_each(|error| shared.watcher.failed(error));
             }
             Err(error) => shared.watcher.failed(&error),
         }
@@ -526,9 +538,8 @@ fn look(shared: &Shared, scorer: &mut Scorer, job: Decoded) {
     let began = Instant::now();
     let result = scorer.prepared(job.look);
     shared.watcher.batch("look", job.pictures, began.elapsed());
-    if let Err(error) = &result {
-        shared.watcher.failed(error);
-    }
+    let failure = scorer.failure();
+    result.as_ref().err().or(failure.as_ref()).into_iter().for_each(|e| shared.watcher.failed(e));
     job.reply.done(result.map_err(|_| Unscored::NoModel));
 }
 

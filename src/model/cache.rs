@@ -27,19 +27,23 @@ pub struct ScoreCache {
     scores: Mutex<LruCache<u64, MessageScores>>,
     /// Keyed at random at start, so that nobody can write a text that passes for another.
     hasher: RandomState,
+    /// A model reads the text as it was written, not normalised.
+    raw: bool,
 }
 
 impl ScoreCache {
-    /// `texts`: how many are remembered, at least 1.
-    pub fn new(texts: usize) -> Self {
+    /// `texts`: how many are remembered, at least 1. `raw`: of each spelling, since a model reads more of it than the
+    /// normalised text.
+    pub fn new(texts: usize, raw: bool) -> Self {
         let texts = NonZeroUsize::new(texts).unwrap_or(NonZeroUsize::MIN);
-        Self { scores: Mutex::new(LruCache::new(texts)), hasher: RandomState::new() }
+        Self { scores: Mutex::new(LruCache::new(texts)), hasher: RandomState::new(), raw }
     }
 
     pub fn read(&self, message: &Message) -> Reading {
         let normalised = text::normalise(&message.text);
         let manner = text::manner_of(&normalised, &message.text);
-        let what = (&normalised, manner.laughs, message.paid, message.setting);
+        let spelling = self.raw.then_some(&message.text);
+        let what = (&normalised, manner.laughs, message.paid, message.setting, spelling);
         let key = self.hasher.hash_one(what).max(1);
         let scores = self.scores.lock().get(&key).copied();
         Reading { key, alike: manner.alike, scores }
@@ -70,7 +74,7 @@ mod tests {
 
     #[test]
     fn scores_are_those_of_the_same_text_setting_and_payment() {
-        let cache = ScoreCache::new(100);
+        let cache = ScoreCache::new(100, false);
         let mut scores = MessageScores::default();
         scores.own.set(0, Score::new(0.25).unwrap());
         let first = cache.read(&message("Frappe-le !", false, Setting::Real));
@@ -85,8 +89,16 @@ mod tests {
     }
 
     #[test]
+    fn each_spelling_is_remembered_on_its_own_where_a_model_reads_it() {
+        let cache = ScoreCache::new(100, true);
+        let key = |text| cache.read(&message(text, false, Setting::Real)).key;
+        assert_eq!(key("Frappe-le !"), key("Frappe-le !"));
+        assert_ne!(key("Frappe-le !"), key("FRAPPE-LE !"));
+    }
+
+    #[test]
     fn it_remembers_no_more_than_it_may() {
-        let cache = ScoreCache::new(3);
+        let cache = ScoreCache::new(3, false);
         let texts = ["one", "two", "three", "four", "five"];
         let read = |text: &&str| cache.read(&message(text, false, Setting::Real)).key;
         let keys: Vec<u64> = texts.iter().map(read).collect();

@@ -5,13 +5,17 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use ndarray::{ArrayD, ArrayViewD};
+use ndarray::{ArrayD, ArrayViewD, Axis, Slice};
 use ort::environment::Environment;
+use ort::ep::{self, ExecutionProvider, ExecutionProviderDispatch};
 use ort::session::builder::GraphOptimizationLevel;
 use ort::session::{Session, SessionInputValue};
 use ort::value::{TensorElementType, TensorRef, ValueType};
 
-use super::manifest::{Dim, ModelError, ModelSpec, TensorKind, TensorSpec, shown};
+use super::manifest::{
+    Activation, Dim, ModelError, ModelKind, ModelSpec, TensorKind, TensorSpec, UNUSED, shown,
+};
+use crate::config::Execution;
 use crate::event::Digest;
 
 /// Name of the library that the wheel ships, the version that this crate is tested with.
@@ -20,7 +24,12 @@ pub const LIBRARY: &str = "libonnxruntime.so.1.32.0";
 /// Rows of a batch: the smallest that holds them is taken, the rest is filled up.
 pub const BATCH_SIZES: [usize; 6] = [2, 4, 8, 16, 32, 64];
 
+/// How far beyond 0..1 rounding may carry a probability.
+const ROUNDING: f32 = 1e-3;
+
 static ENVIRONMENT: OnceLock<Environment> = OnceLock::new();
+/// Where the models of text and pictures compute; nothing: on the processor.
+static PROVIDER: OnceLock<Execution> = OnceLock::new();
 
 /// The size to which a batch of `rows` is filled up; at most the largest of [`BATCH_SIZES`].
 pub fn filled(rows: usize) -> usize {
@@ -54,6 +63,45 @@ pub fn load_runtime(configured: Option<&Path>) -> Result<(), ModelError> {
     Ok(())
 }
 
+/// Has the models of text and pictures opened from here on compute on `execution`; the first that is said stays. Models
+/// of signals are small and stay on the processor. Errors: the loaded library was built without it, or it does not
+/// start here.
+pub fn compute_on(execution: Execution) -> Result<(), ModelError> {
+    let name = execution.name();
+    let mend =
+        "set [models] runtime to a library that can (docs/models.md), or provider to \"cpu\"";
+    let wrong = |what: String| ModelError::Provider { what, mend: mend.to_owned() };
+    let has = |one: &Execution| match one {
+        Execution::Cpu => true,
+        // An error of the question is told as a no.
+        Execution::Cuda => ep::CUDA::is_available().unwrap_or(false),
+        Execution::Openvino => ep::OpenVINO::is_available().unwrap_or(false),
+    };
+    if !has(&execution) {
+        let here = Execution::ALL.into_iter().filter(has).map(Execution::name);
+        let here = here.collect::<Vec<_>>().join(", ");
+        return Err(wrong(format!("cannot compute on {name}: the library loaded has {here}")));
+    }
+    if let Some(provider) = dispatch(execution) {
+        let environment = ENVIRONMENT.get().ok_or_else(|| wrong("is not loaded".into()))?;
+        let tried = Session::builder(environment).map_err(|e| e.to_string()).and_then(|builder| {
+            builder.with_execution_providers([provider]).map(|_| ()).map_err(|e| e.to_string())
+        });
+        tried.map_err(|e| wrong(format!("cannot start {name} ({e})")))?;
+    }
+    // Another thread may have been faster; the same config said it.
+    let _ = PROVIDER.set(execution);
+    Ok(())
+}
+
+fn dispatch(execution: Execution) -> Option<ExecutionProviderDispatch> {
+    match execution {
+        Execution::Cpu => None,
+        Execution::Cuda => Some(ep::CUDA::default().build().error_on_failure()),
+        Execution::Openvino => Some(ep::OpenVINO::default().build().error_on_failure()),
+    }
+}
+
 fn default_places() -> Vec<PathBuf> {
     let mut places = Vec::new();
     if let Some(dir) = std::env::current_exe().ok().as_deref().and_then(Path::parent) {
@@ -72,6 +120,7 @@ fn default_places() -> Vec<PathBuf> {
 pub enum Input<'a> {
     F32(ArrayViewD<'a, f32>),
     I32(ArrayViewD<'a, i32>),
+    I64(ArrayViewD<'a, i64>),
 }
 
 impl<'a> Input<'a> {
@@ -79,7 +128,27 @@ impl<'a> Input<'a> {
         Ok(match self {
             Input::F32(data) => TensorRef::from_array_view(data)?.into_dyn().into(),
             Input::I32(data) => TensorRef::from_array_view(data)?.into_dyn().into(),
+            Input::I64(data) => TensorRef::from_array_view(data)?.into_dyn().into(),
         })
+    }
+
+    fn rows(&self) -> usize {
+        let shape = match self {
+            Input::F32(data) => data.shape(),
+            Input::I32(data) => data.shape(),
+            Input::I64(data) => data.shape(),
+        };
+        shape.first().copied().unwrap_or(0)
+    }
+
+    /// One row of it, as a batch of its own.
+    fn row(&self, row: usize) -> Input<'_> {
+        let only = Slice::from(row..row + 1);
+        match self {
+            Input::F32(data) => Input::F32(data.slice_axis(Axis(0), only)),
+            Input::I32(data) => Input::I32(data.slice_axis(Axis(0), only)),
+            Input::I64(data) => Input::I64(data.slice_axis(Axis(0), only)),
+        }
     }
 }
 
@@ -89,6 +158,8 @@ pub struct Graph {
     told: String,
     outputs: Vec<TensorSpec>,
     inputs: Vec<String>,
+    /// It takes one row at a time.
+    alone: bool,
 }
 
 impl Graph {
@@ -114,7 +185,11 @@ impl Graph {
                 format!("{} has SHA-256 {digest}, the manifest says {sha256}", path.display());
             return Err(spec.error(what, "restore the file, or write its digest into the manifest"));
         }
-        let session = session(&bytes).map_err(|e| {
+        let provider = match spec.kind {
+            ModelKind::Tabular => Execution::Cpu,
+            ModelKind::Text | ModelKind::Image => PROVIDER.get().copied().unwrap_or_default(),
+        };
+        let session = session(&bytes, provider).map_err(|e| {
             spec.error(
                 format!("ONNX Runtime refuses {} ({e})", path.display()),
                 "use a graph with opset 20 or lower",
@@ -122,19 +197,47 @@ impl Graph {
         })?;
         check_tensors(spec, &path, inputs, session.inputs(), "input")?;
         check_tensors(spec, &path, outputs, session.outputs(), "output")?;
-        let inputs = inputs.iter().map(|input| input.name.clone()).collect();
-        Ok(Self { session, told: spec.told(), outputs: outputs.to_vec(), inputs })
+        let fixed =
+            inputs.iter().filter(|input| matches!(input.shape.first(), Some(Dim::Fixed(_))));
+        let (fixed, alone) = (fixed.count(), inputs.iter().filter(|input| input.alone()).count());
+        if fixed > alone || (alone > 0 && alone < inputs.len()) {
+            let what = "the first dimension of every input must be free, or of every one 1";
+            return Err(spec.error(what.into(), "correct the entry, or export the graph so"));
+        }
+        let names = inputs.iter().map(|input| input.name.clone()).collect();
+        let (told, outputs) = (spec.told(), outputs.to_vec());
+        Ok(Self { session, told, outputs, inputs: names, alone: alone > 0 })
     }
 
-    /// Runs a batch of one of [`BATCH_SIZES`] rows; the inputs are in the manifest's order. Gives each output, its first
-    /// dimension the batch. Errors: the runtime's, or an output that is not finite.
-    pub fn run<const N: usize>(
+    /// Runs a batch of one of [`BATCH_SIZES`] rows; the inputs are in the manifest's order. Gives each output with its
+    /// activation, its first dimension the batch. Errors: the runtime's, an output that is not finite or not of its
+    /// shape, a label's number that is no probability.
+    pub fn run<'a>(
         &mut self,
-        inputs: [Input; N],
+        inputs: impl IntoIterator<Item = Input<'a>>,
     ) -> Result<Vec<ArrayD<f32>>, ModelError> {
+        let inputs: Vec<Input> = inputs.into_iter().collect();
+        let rows = inputs.first().map_or(0, Input::rows);
+        if !self.alone || rows == 1 {
+            return self.batch(inputs, rows);
+        }
+        let mut outputs: Vec<Vec<ArrayD<f32>>> = vec![Vec::new(); self.outputs.len()];
+        for row in 0..rows {
+            let one = self.batch(inputs.iter().map(|input| input.row(row)).collect(), 1)?;
+            outputs.iter_mut().zip(one).for_each(|(all, one)| all.push(one));
+        }
+        let joined = outputs.iter().map(|all| {
+            let views: Vec<_> = all.iter().map(|one| one.view()).collect();
+            ndarray::concatenate(Axis(0), &views)
+        });
+        let failed = |e| ModelError::Run { model: self.told.clone(), what: format!("{e}") };
+        joined.collect::<Result<_, _>>().map_err(failed)
+    }
+
+    fn batch(&mut self, inputs: Vec<Input>, rows: usize) -> Result<Vec<ArrayD<f32>>, ModelError> {
         let told = &self.told;
         let failed = |what: String| ModelError::Run { model: told.clone(), what };
-        let mut values = Vec::with_capacity(N);
+        let mut values = Vec::with_capacity(inputs.len());
         for (name, input) in self.inputs.iter().zip(inputs) {
             let value = input.tensor().map_err(|e| failed(e.to_string()))?;
             values.push((std::borrow::Cow::Borrowed(name.as_str()), value));
@@ -146,18 +249,64 @@ impl Graph {
                 .get(&spec.name)
                 .ok_or_else(|| failed(format!("no output `{}`", spec.name)))?;
             let data = value.try_extract_array::<f32>().map_err(|e| failed(e.to_string()))?;
-            if data.iter().any(|x| !x.is_finite()) {
-                return Err(failed(format!("output `{}` is not finite", spec.name)));
-            }
-            out.push(data.to_owned());
+            out.push(told_by(spec, data.to_owned(), rows).map_err(failed)?);
         }
         Ok(out)
     }
 }
 
-fn session(bytes: &[u8]) -> Result<Session, String> {
+/// An output of the shape that the manifest says, its activation applied.
+fn told_by(spec: &TensorSpec, mut data: ArrayD<f32>, rows: usize) -> Result<ArrayD<f32>, String> {
+    let name = &spec.name;
+    let as_wanted = data.ndim() == spec.shape.len()
+        && data.shape().first() == Some(&rows)
+        && data.shape().iter().zip(&spec.shape).skip(1).all(|(found, wanted)| match wanted {
+            Dim::Fixed(n) => *found as i64 == *n,
+            Dim::Free(_) => true,
+        });
+    if !as_wanted {
+        let (found, wanted) = (data.shape(), shown(&spec.shape));
+        return Err(format!(
+            "output `{name}` of {rows} rows is {found:?}, the manifest says {wanted}"
+        ));
+    }
+    let of = |column: usize| match spec.labels.get(column) {
+        Some(label) if label != UNUSED => format!(" for `{label}`"),
+        _ => String::new(),
+    };
+    let width = data.shape().last().copied().unwrap_or(1).max(1);
+    if let Some(place) = data.iter().position(|x| !x.is_finite()) {
+        return Err(format!("output `{name}` is not finite{}", of(place % width)));
+    }
+    match spec.activation {
+        Activation::None => {}
+        Activation::Sigmoid => data.mapv_inplace(|x| 1.0 / (1.0 + (-x).exp())),
+        Activation::Softmax => {
+            for mut row in data.lanes_mut(Axis(spec.shape.len() - 1)) {
+                let most = row.fold(f32::NEG_INFINITY, |most, x| most.max(*x));
+                row.mapv_inplace(|x| (x - most).exp());
+                let sum = row.sum();
+                row.mapv_inplace(|x| x / sum);
+            }
+        }
+    }
+    let inside = -ROUNDING..=1.0 + ROUNDING;
+    let used = |place: usize| spec.labels.get(place % width).is_some_and(|label| label != UNUSED);
+    match data.iter().enumerate().find(|(place, x)| used(*place) && !inside.contains(x)) {
+        Some((place, x)) => Err(format!(
+            "output `{name}` is {x}{}, which is no probability: say its activation, sigmoid or softmax",
+            of(place % width)
+        )),
+        None => Ok(data),
+    }
+}
+
+fn session(bytes: &[u8], provider: Execution) -> Result<Session, String> {
     let environment = ENVIRONMENT.get().ok_or("the runtime is not loaded")?;
-    let builder = Session::builder(environment).map_err(|e| e.to_string())?;
+    let mut builder = Session::builder(environment).map_err(|e| e.to_string())?;
+    if let Some(provider) = dispatch(provider) {
+        builder = builder.with_execution_providers([provider]).map_err(|e| e.to_string())?;
+    }
     builder
         .with_intra_threads(1)
         .and_then(|b| b.with_inter_threads(1))
@@ -172,7 +321,7 @@ fn session(bytes: &[u8]) -> Result<Session, String> {
 
 /// A bare session with the options that the daemon uses, for benchmarks.
 pub fn bare_session(path: &Path) -> Result<Session, String> {
-    session(&std::fs::read(path).map_err(|e| e.to_string())?)
+    session(&std::fs::read(path).map_err(|e| e.to_string())?, Execution::Cpu)
 }
 
 fn check_tensors(
@@ -197,6 +346,7 @@ fn check_tensors(
         let (kind, kind_name) = match tensor.kind {
             TensorKind::F32 => (TensorElementType::Float32, "f32"),
             TensorKind::I32 => (TensorElementType::Int32, "i32"),
+            TensorKind::I64 => (TensorElementType::Int64, "i64"),
         };
         let fits = shape.len() == tensor.shape.len()
             && shape.iter().zip(&tensor.shape).all(|(found, wanted)| match wanted {

@@ -3,13 +3,13 @@
 
 use fast_image_resize::images::Image;
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
-use ndarray::{ArrayView3, ArrayViewMut3, Axis, Zip};
+use ndarray::{ArrayView3, ArrayViewMut3, Axis, Slice, Zip};
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use super::manifest::Fit;
+use super::manifest::{Channels, Fit, Layout, Planes};
 use super::moving::{self, Part};
 
 /// Longest side accepted, in pixels; headers are read before anything is allocated.
@@ -21,11 +21,23 @@ const MOTION: (u32, u32) = (64, 36);
 /// Thumbnails by which looks are compared.
 const THUMB: (u32, u32) = (16, 9);
 
+/// Other formats, known by how they begin.
+const OTHERS: [(fn(&[u8]) -> bool, &str); 6] = [
+    (|b| b.starts_with(b"\x89PNG"), "a PNG"),
+    (|b| b.starts_with(b"GIF8"), "a GIF"),
+    (|b| b.starts_with(b"RIFF") && b.get(8..12) == Some(b"WEBP"), "a WebP"),
+    (|b| b.starts_with(b"BM"), "a BMP"),
+    (|b| b.starts_with(b"II*\0") || b.starts_with(b"MM\0*"), "a TIFF"),
+    (|b| b.get(4..8) == Some(b"ftyp"), "an AVIF, HEIF or video file"),
+];
+
 /// Why a picture cannot be used.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ImageError {
     #[error("not a JPEG, or truncated: {0}")]
     Decode(String),
+    #[error("{0}, and only JPEG is read")]
+    Other(&'static str),
     #[error(
         "{width} × {height} pixels, at most {LONGEST_SIDE} a side and {MOST_PIXELS} in all are read"
     )]
@@ -41,12 +53,17 @@ pub struct Picture {
 }
 
 impl Picture {
-    /// Decodes a JPEG. Errors: not a JPEG, truncated, too large.
+    /// Decodes a JPEG: baseline or progressive; grey, colour or CMYK; of several that follow one another the first.
+    /// Errors: not a JPEG, of 12 bits a channel, truncated, too large.
     pub fn decode(bytes: &[u8]) -> Result<Self, ImageError> {
+        if let Some((_, what)) = OTHERS.iter().find(|(begins, _)| begins(bytes)) {
+            return Err(ImageError::Other(what));
+        }
         let options = DecoderOptions::default()
             .set_strict_mode(true)
-            .set_max_width(LONGEST_SIDE)
-            .set_max_height(LONGEST_SIDE)
+            // A header holds no more; what is too large is told with its size below.
+            .set_max_width(usize::from(u16::MAX))
+            .set_max_height(usize::from(u16::MAX))
             .jpeg_set_out_colorspace(ColorSpace::RGB);
         let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
         let decode = |e: zune_jpeg::errors::DecodeErrors| ImageError::Decode(short(&e.to_string()));
@@ -54,7 +71,8 @@ impl Picture {
         let (width, height) = decoder
             .dimensions()
             .ok_or_else(|| ImageError::Decode("no size in its header".into()))?;
-        if width == 0 || height == 0 || width.saturating_mul(height) > MOST_PIXELS {
+        let too_large = width.max(height) > LONGEST_SIDE || width * height > MOST_PIXELS;
+        if width == 0 || height == 0 || too_large {
             return Err(ImageError::TooLarge { width, height });
         }
         let rgb = decoder.decode().map_err(decode)?;
@@ -81,18 +99,9 @@ pub struct Eye {
 }
 
 impl Eye {
-    /// Fills `target`, [channel, row, column], with `(pixel - mean) / std`, the picture resized to its rows and columns.
-    pub fn planes(
-        &mut self,
-        picture: &Picture,
-        fit: Fit,
-        mean: [f32; 3],
-        std: [f32; 3],
-        target: ArrayViewMut3<f32>,
-    ) {
-        let (_, height, width) = target.dim();
-        let rgb = self.resize(picture, width as u32, height as u32, fitted(fit));
-        normalised(&rgb, mean, std, target);
+    /// Fills `target`, of [`Planes`]'s layout, with the picture as a model reads it.
+    pub fn planes(&mut self, picture: &Picture, planes: &Planes, target: ArrayViewMut3<f32>) {
+        self.laid(picture, planes, fitted(planes.fit), target);
     }
 
     /// As [`Eye::planes`], of one part of the picture, stretched.
@@ -100,11 +109,9 @@ impl Eye {
         &mut self,
         part: Part,
         picture: &Picture,
-        mean: [f32; 3],
-        std: [f32; 3],
+        planes: &Planes,
         target: ArrayViewMut3<f32>,
     ) {
-        let (_, height, width) = target.dim();
         let (across, down) = (f64::from(picture.width), f64::from(picture.height));
         let (left, top) = (part.left * across, part.top * down);
         let cut = fitted(Fit::Stretch).crop(
@@ -113,8 +120,28 @@ impl Eye {
             ((part.right - part.left) * across).min(across - left),
             ((part.bottom - part.top) * down).min(down - top),
         );
-        let rgb = self.resize(picture, width as u32, height as u32, cut);
-        normalised(&rgb, mean, std, target);
+        self.laid(picture, planes, cut, target);
+    }
+
+    fn laid(
+        &mut self,
+        picture: &Picture,
+        planes: &Planes,
+        options: ResizeOptions,
+        target: ArrayViewMut3<f32>,
+    ) {
+        let [width, height] = planes.resize.unwrap_or([planes.width, planes.height]);
+        let rgb = self.resize(picture, width, height, options);
+        let shape = (height as usize, width as usize, 3);
+        let Ok(mut rgb) = ArrayView3::from_shape(shape, rgb.as_slice()) else { return };
+        // The middle; of an odd rest the left and the upper part are the smaller.
+        let middle = |whole: u32, wanted: u32| {
+            let from = (whole.saturating_sub(wanted) / 2) as usize;
+            Slice::from(from..from + wanted.min(whole) as usize)
+        };
+        rgb.slice_axis_inplace(Axis(0), middle(height, planes.height));
+        rgb.slice_axis_inplace(Axis(1), middle(width, planes.width));
+        normalised(rgb, planes, target);
     }
 
     fn resize(
@@ -182,14 +209,20 @@ fn fitted(fit: Fit) -> ResizeOptions {
     }
 }
 
-/// `(pixel - mean) / std`, channel by channel.
-fn normalised(rgb: &[u8], mean: [f32; 3], std: [f32; 3], mut target: ArrayViewMut3<f32>) {
-    let (_, height, width) = target.dim();
-    let Ok(rgb) = ArrayView3::from_shape((height, width, 3), rgb) else { return };
+/// `(pixel - mean) / std`, channel by channel, in the model's order of colours and dimensions.
+fn normalised(rgb: ArrayView3<u8>, planes: &Planes, target: ArrayViewMut3<f32>) {
+    let mut target = match planes.layout {
+        Layout::Nchw => target,
+        Layout::Nhwc => target.permuted_axes([2, 0, 1]),
+    };
     for (channel, plane) in target.outer_iter_mut().enumerate() {
-        let (mean, scale) = (mean[channel], 1.0 / std[channel]);
+        let (mean, scale) = (planes.mean[channel], 1.0 / planes.std[channel]);
+        let colour = match planes.channels {
+            Channels::Rgb => channel,
+            Channels::Bgr => 2 - channel,
+        };
         Zip::from(plane)
-            .and(rgb.index_axis(Axis(2), channel))
+            .and(rgb.index_axis(Axis(2), colour))
             .for_each(|value, pixel| *value = (f32::from(*pixel) - mean) * scale);
     }
 }
@@ -242,20 +275,54 @@ mod tests {
         let picture = Picture::from_rgb(8, 4, rgb).unwrap();
         let mut out = ndarray::Array3::zeros((3, 4, 4));
         let right = Part { left: 0.75, ..Part::WHOLE };
-        Eye::default().planes_of(right, &picture, [0.0; 3], [1.0; 3], out.view_mut());
+        let planes = planes(Layout::Nchw, Channels::Rgb);
+        Eye::default().planes_of(right, &picture, &planes, out.view_mut());
         assert!(out.iter().all(|value| *value == 200.0), "{out}");
         let odd = Part { left: 0.8, top: 0.9, right: 1.0 + 1e-9, bottom: 1.0 + 1e-9 };
         out.fill(-1.0);
-        Eye::default().planes_of(odd, &picture, [0.0; 3], [1.0; 3], out.view_mut());
+        Eye::default().planes_of(odd, &picture, &planes, out.view_mut());
         assert!(out.iter().all(|value| *value == 200.0), "{out}");
+    }
+
+    fn planes(layout: Layout, channels: Channels) -> Planes {
+        let (fit, mean, std) = (Fit::Stretch, [0.0; 3], [1.0; 3]);
+        Planes { width: 4, height: 4, fit, resize: None, mean, std, channels, layout }
     }
 
     #[test]
     fn planes_are_normalised_channel_by_channel() {
         let picture = Picture::from_rgb(2, 2, [10, 20, 30].repeat(4)).unwrap();
         let mut out = ndarray::Array3::zeros((3, 4, 4));
-        let (mean, std) = ([0.0, 10.0, 0.0], [10.0; 3]);
-        Eye::default().planes(&picture, Fit::Stretch, mean, std, out.view_mut());
+        let wanted = Planes {
+            mean: [0.0, 10.0, 0.0],
+            std: [10.0; 3],
+            ..planes(Layout::Nchw, Channels::Rgb)
+        };
+        Eye::default().planes(&picture, &wanted, out.view_mut());
         assert_eq!((out[[0, 0, 0]], out[[1, 0, 0]], out[[2, 3, 3]]), (1.0, 1.0, 3.0));
+    }
+
+    #[test]
+    fn colours_and_dimensions_stand_in_the_models_order() {
+        // Columns differ, and so do colours: [row, column, channel] = 10 × column + channel.
+        let rgb = (0..16u8).flat_map(|i| (0..3).map(move |c| 10 * (i % 4) + c)).collect();
+        let picture = Picture::from_rgb(4, 4, rgb).unwrap();
+        let mut out = ndarray::Array3::zeros((4, 4, 3));
+        let wanted = Planes { mean: [2.0, 0.0, 0.0], ..planes(Layout::Nhwc, Channels::Bgr) };
+        Eye::default().planes(&picture, &wanted, out.view_mut());
+        let row: Vec<f32> = out.index_axis(Axis(0), 1).iter().copied().collect();
+        assert_eq!(row, [0.0, 1.0, 0.0, 10.0, 11.0, 10.0, 20.0, 21.0, 20.0, 30.0, 31.0, 30.0]);
+    }
+
+    #[test]
+    fn of_what_is_resized_first_the_middle_is_read() {
+        let rgb = (0..64u8).flat_map(|i| [10 * (i % 8), i / 8, 0]).collect();
+        let picture = Picture::from_rgb(8, 8, rgb).unwrap();
+        let mut out = ndarray::Array3::zeros((3, 4, 4));
+        let wanted = Planes { resize: Some([8, 8]), ..planes(Layout::Nchw, Channels::Rgb) };
+        Eye::default().planes(&picture, &wanted, out.view_mut());
+        let column: Vec<f32> = (0..4).map(|row| out[[1, row, 0]]).collect();
+        let row: Vec<f32> = (0..4).map(|column| out[[0, 0, column]]).collect();
+        assert_eq!((row, column), (vec![20.0, 30.0, 40.0, 50.0], vec![2.0, 3.0, 4.0, 5.0]));
     }
 }

@@ -10,6 +10,8 @@ use crate::event::{ChatLabel, FrameLabel, Signal};
 
 /// The manifest's format; others are refused.
 pub const SCHEMA: u32 = 1;
+/// In the place of a label: a column of an output that is not used.
+pub const UNUSED: &str = "-";
 
 /// Why models cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +22,8 @@ pub enum ModelError {
     Model { model: String, what: String, mend: String },
     #[error("ONNX Runtime was not found; looked at {}; {mend}", .looked.join(", "))]
     Runtime { looked: Vec<String>, mend: String },
+    #[error("ONNX Runtime {what}; {mend}")]
+    Provider { what: String, mend: String },
     #[error("inference with `{model}` failed: {what}")]
     Run { model: String, what: String },
 }
@@ -65,6 +69,9 @@ pub struct ModelSpec {
     pub outputs: Vec<TensorSpec>,
     #[serde(default)]
     pub look: Option<LookSpec>,
+    /// Of a picture model without a look head; absent: all pictures, and their mean.
+    #[serde(default)]
+    pub pictures: Option<Pictures>,
     #[serde(default)]
     pub second: Option<SecondSpec>,
     /// By label: points of a non-decreasing piecewise-linear map from the graph's score to a probability.
@@ -77,9 +84,113 @@ pub struct ModelSpec {
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Preprocess {
     /// [`super::text::features`]; a text is padded to the shortest of `lengths` that holds it.
-    HashedNgrams { buckets: u32, lengths: Vec<usize> },
-    /// `(pixel - mean) / std` for each channel, pixels 0..255.
-    Rgb { width: u32, height: u32, fit: Fit, mean: [f32; 3], std: [f32; 3] },
+    HashedNgrams {
+        buckets: u32,
+        lengths: Vec<usize>,
+    },
+    Tokenizer(TokenizerSpec),
+    Rgb(Planes),
+}
+
+/// A text as its `tokenizer.json` cuts it; what else such a file says of padding and cutting off is not heeded.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenizerSpec {
+    pub file: PathBuf,
+    pub sha256: String,
+    /// A text is padded to the shortest that holds its tokens; of one that is longer than the longest, both ends stay.
+    pub lengths: Vec<usize>,
+    /// The token that pads, by its name in the vocabulary.
+    pub pad: String,
+    /// Names of the graph's inputs for the tokens' numbers, which of them are no padding, and their segments.
+    #[serde(default = "input_ids")]
+    pub ids: String,
+    #[serde(default = "attention_mask")]
+    pub mask: String,
+    #[serde(default = "token_type_ids")]
+    pub types: String,
+}
+
+fn input_ids() -> String {
+    "input_ids".into()
+}
+
+fn attention_mask() -> String {
+    "attention_mask".into()
+}
+
+fn token_type_ids() -> String {
+    "token_type_ids".into()
+}
+
+/// A picture as numbers: `(pixel - mean) / std` for each channel, pixels 0..255.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Planes {
+    pub width: u32,
+    pub height: u32,
+    pub fit: Fit,
+    /// Width and height to which `fit` brings the picture first, where the model reads the middle of that.
+    #[serde(default)]
+    pub resize: Option<[u32; 2]>,
+    /// Of the channels in their order below.
+    pub mean: [f32; 3],
+    pub std: [f32; 3],
+    #[serde(default)]
+    pub channels: Channels,
+    #[serde(default)]
+    pub layout: Layout,
+}
+
+impl Planes {
+    /// The shape of the graph's input, its first dimension left out.
+    pub fn shape(&self) -> [i64; 3] {
+        let (width, height) = (i64::from(self.width), i64::from(self.height));
+        match self.layout {
+            Layout::Nchw => [3, height, width],
+            Layout::Nhwc => [height, width, 3],
+        }
+    }
+}
+
+/// The order of colours.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Channels {
+    #[default]
+    Rgb,
+    Bgr,
+}
+
+/// The order of a picture tensor's dimensions: batch, channel, height, width.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Layout {
+    #[default]
+    Nchw,
+    Nhwc,
+}
+
+/// Which pictures of a look a model sees, and what is told of their scores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pictures {
+    /// 1 to 8: so many spread evenly over the look, of 1 the last.
+    pub most: usize,
+    pub tell: Tell,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tell {
+    Highest,
+    Mean,
+}
+
+impl Default for Pictures {
+    fn default() -> Self {
+        Self { most: 8, tell: Tell::Mean }
+    }
 }
 
 /// How a picture is brought to the model's size.
@@ -103,9 +214,30 @@ pub struct TensorSpec {
     /// Meaning of the last dimension of an input.
     #[serde(default)]
     pub columns: Vec<String>,
-    /// Meaning of the last dimension of an output.
+    /// Meaning of the last dimension of an output; [`UNUSED`] for a column that nobody asks for.
     #[serde(default)]
     pub labels: Vec<String>,
+    /// What makes probabilities of an output's numbers.
+    #[serde(default)]
+    pub activation: Activation,
+}
+
+impl TensorSpec {
+    /// Whether the graph takes one row at a time and no more.
+    pub(super) fn alone(&self) -> bool {
+        self.shape.first() == Some(&Dim::Fixed(1))
+    }
+}
+
+/// Over the last dimension.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activation {
+    /// The graph gives probabilities.
+    #[default]
+    None,
+    Sigmoid,
+    Softmax,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -113,6 +245,7 @@ pub struct TensorSpec {
 pub enum TensorKind {
     F32,
     I32,
+    I64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -201,11 +334,17 @@ impl Manifest {
         }
         manifest.dir = path.parent().unwrap_or(Path::new(".")).to_owned();
         let mut labels: Vec<&str> = Vec::new();
+        let mut names: Vec<&str> = Vec::new();
         for model in &manifest.models {
+            if names.contains(&model.name.as_str()) {
+                let what = format!("two models are named `{}`", model.name);
+                return Err(error(what, "give each a name of its own"));
+            }
+            names.push(&model.name);
             model.check()?;
             for label in model.labels() {
                 if labels.contains(&label) {
-                    let mend = "take the label out of one of them";
+                    let mend = "take the label out of one of them, `-` in its place";
                     return Err(error(format!("two models give the label `{label}`"), mend));
                 }
                 labels.push(label);
@@ -234,7 +373,8 @@ impl ModelSpec {
     /// Every label that its outputs (and its look head's) give.
     pub fn labels(&self) -> impl Iterator<Item = &str> {
         let look = self.look.iter().flat_map(|look| &look.outputs);
-        self.outputs.iter().chain(look).flat_map(|output| output.labels.iter().map(String::as_str))
+        let labels = self.outputs.iter().chain(look).flat_map(|output| &output.labels);
+        labels.map(String::as_str).filter(|label| *label != UNUSED)
     }
 
     pub(super) fn error(&self, what: String, mend: &str) -> ModelError {
@@ -253,6 +393,15 @@ impl ModelSpec {
                     format!("label `{label}` is not known"),
                     "see docs/models.md for the labels",
                 ));
+            }
+        }
+        let outputs = (self.outputs.iter())
+            .chain(self.look.iter().flat_map(|look| &look.outputs))
+            .chain(self.second.iter().flat_map(|second| &second.outputs));
+        for output in outputs {
+            if output.activation != Activation::None && output.labels.is_empty() {
+                let what = format!("output `{}` has an activation and no labels", output.name);
+                return Err(self.error(what, "name every column, `-` for one that is not used"));
             }
         }
         let second = self.second.iter().flat_map(|second| &second.calibration);

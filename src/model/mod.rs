@@ -14,12 +14,16 @@ mod queue;
 mod reader;
 mod scorer;
 pub mod text;
+mod tokenized;
 
 pub use batcher::{Inference, InferenceOptions, LookJob, Rejected, Scored, Scoring, Watcher};
 pub use cache::Reading;
 pub use door::{Door, OpenLookFrame, Ready};
 pub use escalation::Escalation;
-pub use graph::load_runtime;
-pub use manifest::{Dim, Fit, Manifest, ModelError, ModelKind, ModelSpec, Preprocess, TensorSpec};
+pub use graph::{compute_on, load_runtime};
+pub use manifest::{
+    Channels, Dim, Fit, Layout, Manifest, ModelError, ModelKind, ModelSpec, Planes, Preprocess,
+    TensorSpec,
+};
 pub use queue::{Standing, Ticket};
 pub use scorer::{Looked, Message, MessageScores, Scorer};

@@ -23,7 +23,8 @@ pub struct Reader {
     buckets: u32,
     lengths: Vec<usize>,
     columns: Vec<String>,
-    labels: Vec<ChatLabel>,
+    /// By column.
+    labels: Vec<Option<ChatLabel>>,
     second: Option<Second>,
     ids: Vec<i32>,
 }
@@ -33,9 +34,9 @@ struct Second {
     spec: SecondSpec,
     graph: Graph,
     pieces: Pieces,
-    /// By place of the label: what the first stage gives below all of these is dropped.
+    /// By column: what the first stage gives below all of these is dropped.
     drop: Vec<f32>,
-    labels: Vec<ChatLabel>,
+    labels: Vec<Option<ChatLabel>>,
     columns: Vec<String>,
 }
 
@@ -53,7 +54,7 @@ impl Reader {
     pub fn open(spec: &ModelSpec, dir: &Path) -> Result<Self, ModelError> {
         let wrong = |what: &str| spec.error(what.to_owned(), "correct the entry");
         let Some(Preprocess::HashedNgrams { buckets, lengths }) = &spec.preprocess else {
-            return Err(wrong("a text model needs preprocess of type hashed_ngrams"));
+            return Err(wrong("a text model needs preprocess of type hashed_ngrams or tokenizer"));
         };
         let ([_, context], [output]) = (spec.inputs.as_slice(), spec.outputs.as_slice()) else {
             return Err(wrong("it needs the inputs ids and context, and one output"));
@@ -68,7 +69,7 @@ impl Reader {
         }
         let labels = labels_of(output);
         let second = match &spec.second {
-            Some(second) => Some(Second::open(spec, second, dir, &labels)?),
+            Some(second) => Some(Second::open(spec, second, dir, output)?),
             None => None,
         };
         Ok(Self {
@@ -176,7 +177,7 @@ impl Second {
         spec: &ModelSpec,
         second: &SecondSpec,
         dir: &Path,
-        labels: &[ChatLabel],
+        scores: &TensorSpec,
     ) -> Result<Self, ModelError> {
         let wrong = |what: String| spec.error(what, "correct the entry's `second`");
         let ([_, context], [output]) = (second.inputs.as_slice(), second.outputs.as_slice()) else {
@@ -187,11 +188,16 @@ impl Second {
             return Err(wrong("the second stage's lengths must rise from 2 or above".into()));
         }
         columns_known(spec, context)?;
-        if labels_of(output) != labels {
+        if output.labels != scores.labels {
             return Err(wrong("both stages must give the same labels in the same order".into()));
         }
+        let labels = labels_of(scores);
         let mut drop = Vec::with_capacity(labels.len());
-        for label in labels {
+        for label in &labels {
+            let Some(label) = label else {
+                drop.push(f32::INFINITY);
+                continue;
+            };
             let Some(limit) = second.drop.get(label.name()) else {
                 return Err(wrong(format!("its drop rule names no limit for `{}`", label.name())));
             };
@@ -227,7 +233,7 @@ impl Second {
             graph: Graph::open(spec, dir, file, sha256, &second.inputs, &second.outputs)?,
             pieces,
             drop,
-            labels: labels.to_vec(),
+            labels,
             columns: context.columns.clone(),
             spec: second.clone(),
         })
@@ -270,12 +276,13 @@ impl Second {
 fn tell(
     slot: &mut MessageScores,
     row: &Row,
-    labels: &[ChatLabel],
+    labels: &[Option<ChatLabel>],
     raw: &[f32],
     calibrate: impl Fn(&str, f32) -> f32,
 ) {
     let mut told = Scores::default();
     for (label, raw) in labels.iter().zip(raw) {
+        let Some(label) = label else { continue };
         // The graph's outputs were checked to be finite.
         if let Some(score) = Score::new(calibrate(label.name(), raw.clamp(0.0, 1.0))) {
             told.set(*label as usize, score);
@@ -346,15 +353,16 @@ fn columns_known(spec: &ModelSpec, context: &TensorSpec) -> Result<(), ModelErro
     }
 }
 
-fn labels_of(output: &TensorSpec) -> Vec<ChatLabel> {
-    output.labels.iter().filter_map(|label| ChatLabel::from_name(label)).collect()
+/// By column; none for one that is not used.
+pub(super) fn labels_of(output: &TensorSpec) -> Vec<Option<ChatLabel>> {
+    output.labels.iter().map(|label| ChatLabel::from_name(label)).collect()
 }
 
-fn rising(lengths: &[usize]) -> bool {
+pub(super) fn rising(lengths: &[usize]) -> bool {
     lengths.windows(2).all(|w| w[0] < w[1]) && lengths.first().is_some_and(|n| *n > 0)
 }
 
 /// The place of the shortest length that holds `count`, else of the longest.
-fn fitting(lengths: &[usize], count: usize) -> usize {
+pub(super) fn fitting(lengths: &[usize], count: usize) -> usize {
     lengths.iter().position(|length| *length >= count).unwrap_or(lengths.len() - 1)
 }

@@ -2,6 +2,7 @@
 //! in batches; calibrated scores go out, each depending on its own input alone.
 
 use std::path::Path;
+use std::slice;
 
 use bytes::Bytes;
 use ndarray::{Array2, Array3, Array4, Axis, s};
@@ -9,9 +10,11 @@ use ndarray::{Array2, Array3, Array4, Axis, s};
 use super::graph::{Graph, Input, filled};
 use super::image::{Eye, ImageError, Picture};
 use super::manifest::{
-    Dim, Fit, Manifest, ModelError, ModelKind, ModelSpec, Preprocess, Views, shown,
+    Dim, Manifest, ModelError, ModelKind, ModelSpec, Pictures, Planes, Preprocess, Tell,
+    TensorSpec, Views, shown,
 };
 use super::reader::Reader;
+use super::tokenized::Tokenized;
 use crate::event::{FrameLabel, Manner, Score, Scores, Setting};
 
 /// A message to score.
@@ -52,7 +55,7 @@ pub struct Prepared {
 
 /// What one picture model sees of a look.
 struct Laid {
-    /// [row, channel, row of pixels, column], filled up to a batch.
+    /// A row a picture, in the model's layout, filled up to a batch.
     pixels: Array4<f32>,
     /// The row of the look head that each row is; rows beyond these only fill up.
     slots: Vec<usize>,
@@ -73,24 +76,21 @@ pub struct Preparer {
 
 /// What a picture model reads.
 struct Shape {
-    width: usize,
-    height: usize,
-    fit: Fit,
-    mean: [f32; 3],
-    std: [f32; 3],
+    planes: Planes,
     views: Option<Views>,
+    most: usize,
+    /// Its graph takes one picture at a time, so that nothing is filled up.
+    alone: bool,
 }
 
 impl Preparer {
     pub fn new(manifest: &Manifest) -> Self {
         let shape = |spec: &ModelSpec| match &spec.preprocess {
-            Some(Preprocess::Rgb { width, height, fit, mean, std }) => Some(Shape {
-                width: *width as usize,
-                height: *height as usize,
-                fit: *fit,
-                mean: *mean,
-                std: *std,
+            Some(Preprocess::Rgb(planes)) => Some(Shape {
+                planes: *planes,
                 views: spec.look.as_ref().and_then(|look| look.views),
+                most: spec.pictures.unwrap_or_default().most,
+                alone: spec.inputs.first().is_some_and(TensorSpec::alone),
             }),
             _ => None,
         };
@@ -151,10 +151,10 @@ impl Shape {
         let mut pixels = self.rows(count + ends.len());
         let (mut near, mut far) = pixels.view_mut().split_at(Axis(0), count);
         for (k, target) in near.outer_iter_mut().enumerate() {
-            eye.planes_of(part, &pictures[nth(k)], self.mean, self.std, target);
+            eye.planes_of(part, &pictures[nth(k)], &self.planes, target);
         }
         for (picture, target) in ends.iter().zip(far.outer_iter_mut()) {
-            eye.planes(picture, self.fit, self.mean, self.std, target);
+            eye.planes(picture, &self.planes, target);
         }
         repeat_first(&mut pixels, count + ends.len());
         let slots = (0..count).chain(views.moving..views.moving + ends.len()).collect();
@@ -162,16 +162,20 @@ impl Shape {
     }
 
     fn whole(&self, pictures: &[Picture], eye: &mut Eye) -> Laid {
-        let mut pixels = self.rows(pictures.len());
-        for (picture, target) in pictures.iter().zip(pixels.outer_iter_mut()) {
-            eye.planes(picture, self.fit, self.mean, self.std, target);
+        let count = pictures.len().min(self.most);
+        let last = pictures.len() - 1;
+        let nth = |k: usize| if count < 2 { last } else { k * last / (count - 1) };
+        let mut pixels = self.rows(count);
+        for (k, target) in pixels.outer_iter_mut().take(count).enumerate() {
+            eye.planes(&pictures[nth(k)], &self.planes, target);
         }
-        repeat_first(&mut pixels, pictures.len());
-        Laid { pixels, slots: (0..pictures.len()).collect() }
+        repeat_first(&mut pixels, count);
+        Laid { pixels, slots: (0..count).collect() }
     }
 
     fn rows(&self, count: usize) -> Array4<f32> {
-        Array4::zeros((filled(count), 3, self.height, self.width))
+        let [a, b, c] = self.planes.shape().map(|n| n as usize);
+        Array4::zeros((if self.alone { count } else { filled(count) }, a, b, c))
     }
 }
 
@@ -190,33 +194,82 @@ struct ImageModel {
     features: usize,
 }
 
+enum TextModel {
+    Hashed(Box<Reader>),
+    Tokenized(Box<Tokenized>),
+}
+
+impl TextModel {
+    fn open(spec: &ModelSpec, dir: &Path) -> Result<Self, ModelError> {
+        Ok(match Tokenized::reads(spec) {
+            true => TextModel::Tokenized(Box::new(Tokenized::open(spec, dir)?)),
+            false => TextModel::Hashed(Box::new(Reader::open(spec, dir)?)),
+        })
+    }
+
+    fn score(&mut self, messages: &[Message], out: &mut [MessageScores]) -> Result<(), ModelError> {
+        match self {
+            TextModel::Hashed(model) => model.score(messages, out),
+            TextModel::Tokenized(model) => model.score(messages, out),
+        }
+    }
+}
+
 /// See the module.
 pub struct Scorer {
-    texts: Vec<Reader>,
+    texts: Vec<TextModel>,
     images: Vec<ImageModel>,
     preparer: Preparer,
+    failure: Option<ModelError>,
 }
 
 impl Scorer {
     /// Opens every text and picture model of the manifest; the runtime must be loaded.
     pub fn open(manifest: &Manifest) -> Result<Self, ModelError> {
         let dir = &manifest.dir;
-        let texts = manifest.of_kind(ModelKind::Text).map(|spec| Reader::open(spec, dir));
+        let texts = manifest.of_kind(ModelKind::Text).map(|spec| TextModel::open(spec, dir));
         let images = manifest.of_kind(ModelKind::Image).map(|spec| ImageModel::open(spec, dir));
         Ok(Self {
             texts: texts.collect::<Result<_, _>>()?,
             images: images.collect::<Result<_, _>>()?,
             preparer: Preparer::new(manifest),
+            failure: None,
         })
     }
 
-    /// Scores messages, in order. A model that fails leaves its labels out.
+    /// Scores messages, in order. A model that fails on a message leaves its labels out of that one alone, and is told
+    /// by [`Scorer::failure`]. Errors: every model fails on every message.
     pub fn messages(&mut self, messages: &[Message]) -> Result<Vec<MessageScores>, ModelError> {
         let mut out = vec![MessageScores::default(); messages.len()];
+        let mut any = self.texts.is_empty() || messages.is_empty();
         for model in &mut self.texts {
-            model.score(messages, &mut out)?;
+            let before = out.clone();
+            if model.score(messages, &mut out).is_ok() {
+                any = true;
+                continue;
+            }
+            // What fails on one message must not cost the others of its batch their scores.
+            out = before;
+            for (message, slot) in messages.iter().zip(&mut out) {
+                let kept = *slot;
+                match model.score(slice::from_ref(message), slice::from_mut(slot)) {
+                    Ok(()) => any = true,
+                    Err(error) => {
+                        *slot = kept;
+                        self.failure = Some(error);
+                    }
+                }
+            }
         }
-        Ok(out)
+        match self.failure.take_if(|_| !any) {
+            Some(error) => Err(error),
+            None => Ok(out),
+        }
+    }
+
+    /// The last failure since this was asked, of a model beside others that did not fail.
+    pub fn failure(&mut self) -> Option<ModelError> {
+        self.failure.take()
     }
 
     /// Judges one look of one to eight JPEG pictures in order of time.
@@ -229,13 +282,24 @@ impl Scorer {
         &mut self.preparer
     }
 
-    /// Judges a look that a [`Preparer`] of the same manifest made ready.
+    /// Judges a look that a [`Preparer`] of the same manifest made ready; models that fail as in [`Scorer::messages`].
     pub fn prepared(&mut self, look: Prepared) -> Result<Looked, ModelError> {
         let Prepared { laid, mut looked } = look;
+        let mut any = laid.is_empty();
         for (model, laid) in self.images.iter_mut().zip(&laid) {
-            model.score(laid, &mut looked.scores)?;
+            let kept = looked.scores;
+            match model.score(laid, &mut looked.scores) {
+                Ok(()) => any = true,
+                Err(error) => {
+                    looked.scores = kept;
+                    self.failure = Some(error);
+                }
+            }
         }
-        Ok(looked)
+        match self.failure.take_if(|_| !any) {
+            Some(error) => Err(error),
+            None => Ok(looked),
+        }
     }
 
     /// Features of one picture as the first model's backbone gives them; for parity tests.
@@ -262,29 +326,48 @@ fn set(scores: &mut Scores, spec: &ModelSpec, index: usize, label: &str, raw: f3
 
 impl ImageModel {
     fn open(spec: &ModelSpec, dir: &Path) -> Result<Self, ModelError> {
-        let Some(Preprocess::Rgb { width, height, std, .. }) = &spec.preprocess else {
+        let Some(Preprocess::Rgb(planes)) = &spec.preprocess else {
             return Err(spec.error(
                 "a picture model needs preprocess of type rgb".into(),
                 "correct the entry",
             ));
         };
+        let wrong = |what: String| Err(spec.error(what, "correct the entry"));
+        let Planes { width, height, std, .. } = planes;
         if !std.iter().all(|std| *std > 0.0) {
-            return Err(spec.error(
-                format!("std {std:?} of its preprocess is not above 0"),
-                "correct the entry",
+            return wrong(format!("std {std:?} of its preprocess is not above 0"));
+        }
+        if let Some([across, down]) = planes.resize
+            && (across < *width || down < *height)
+        {
+            return wrong(format!(
+                "its preprocess cuts {width} × {height} out of the smaller {across} × {down}"
             ));
         }
-        let planes = [3, *height, *width].map(|n| Dim::Fixed(i64::from(n)));
-        if !matches!(spec.inputs.as_slice(), [input] if input.shape.get(1..) == Some(&planes[..])) {
-            let what = format!(
-                "its preprocess makes pictures of {width} × {height}, so its one input must be [batch, 3, {height}, {width}]; it is {}",
+        let shape = planes.shape().map(Dim::Fixed);
+        if !matches!(spec.inputs.as_slice(), [input] if input.shape.get(1..) == Some(&shape[..])) {
+            let mut wanted = vec![Dim::Free("batch".into())];
+            wanted.extend(shape);
+            return wrong(format!(
+                "its preprocess makes pictures of {width} × {height}, so its one input must be {}; it is {}",
+                shown(&wanted),
                 spec.inputs
                     .iter()
                     .map(|input| shown(&input.shape))
                     .collect::<Vec<_>>()
                     .join(" and ")
-            );
-            return Err(spec.error(what, "correct the entry"));
+            ));
+        }
+        if let Some(Pictures { most, .. }) = spec.pictures {
+            if spec.look.is_some() {
+                return wrong("its look head sees all pictures, so `pictures` says nothing".into());
+            }
+            if !(1..=8).contains(&most) {
+                return wrong(format!("of a look's pictures it sees {most}, which is not 1 to 8"));
+            }
+        }
+        if spec.labels().next().is_none() {
+            return Err(spec.error("no output has labels".into(), "name every column"));
         }
         let graph = Graph::open(spec, dir, &spec.file, &spec.sha256, &spec.inputs, &spec.outputs)?;
         let width = |shape: &[Dim]| match shape.last() {
@@ -318,19 +401,34 @@ impl ImageModel {
             }
             None => (None, 8),
         };
-        Ok(Self { spec: spec.clone(), graph, head, frames, features })
+        let mut model = Self { spec: spec.clone(), graph, head, frames, features };
+        if model.head.is_none() {
+            // A graph that does not fit is refused now, not at its first picture.
+            let [a, b, c] = planes.shape().map(|n| n as usize);
+            let pixels = Array4::zeros((filled(1), a, b, c));
+            let tried = Laid { pixels, slots: vec![0] };
+            model.score(&tried, &mut Scores::default()).map_err(|error| {
+                let mend = "correct the entry, or use another graph";
+                spec.error(format!("a first picture fails: {error}"), mend)
+            })?;
+        }
+        Ok(model)
     }
 
     fn score(&mut self, laid: &Laid, scores: &mut Scores) -> Result<(), ModelError> {
         let outputs = self.graph.run([Input::F32(laid.pixels.view().into_dyn())])?;
-        // Labels that the graph gives picture by picture: the look's score is their mean.
+        // Labels that the graph gives picture by picture.
         let count = laid.slots.len();
+        let tell = self.spec.pictures.unwrap_or_default().tell;
         for (spec, data) in self.spec.outputs.iter().zip(&outputs) {
             for (column, label) in spec.labels.iter().enumerate() {
-                let sum: f32 = data.outer_iter().take(count).map(|row| row[column]).sum();
-                if let Some(known) = FrameLabel::from_name(label) {
-                    set(scores, &self.spec, known as usize, label, sum / count as f32);
-                }
+                let Some(known) = FrameLabel::from_name(label) else { continue };
+                let values = data.outer_iter().take(count).map(|row| row[column]);
+                let told = match tell {
+                    Tell::Mean => values.sum::<f32>() / count as f32,
+                    Tell::Highest => values.fold(0.0, f32::max),
+                };
+                set(scores, &self.spec, known as usize, label, told);
             }
         }
         let (Some(head), Some(look)) = (&mut self.head, &self.spec.look) else { return Ok(()) };

@@ -9,6 +9,8 @@
 //! 5. Ids: word 1- and 2-grams, then character 3- to 5-grams of each word; FNV-1a, mixed; sorted, each once; 0 is padding. Words alone
 //!    have the ids below a third of `buckets`, so that they collide with each other only; all else has the ids above.
 
+use std::borrow::Cow;
+
 use crate::event::Manner;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
@@ -183,18 +185,20 @@ fn mix(mut hash: u32) -> u32 {
 
 /// Steps 1 and 2: the characters that are left, folded and in lower case.
 fn fold(text: &str) -> Vec<char> {
-    // Bytes bound characters from above, so short texts need no counting.
     let mut out = Vec::with_capacity(text.len().min(4 * END));
-    if text.len() > 2 * END && text.chars().count() > 2 * END {
-        let head = text.char_indices().nth(END).map_or(text.len(), |(at, _)| at);
-        let tail = text.char_indices().rev().nth(END - 1).map_or(0, |(at, _)| at);
-        fold_part(&text[..head], &mut out);
-        out.push(' ');
-        fold_part(&text[tail..], &mut out);
-    } else {
-        fold_part(text, &mut out);
-    }
+    fold_part(&ends(text), &mut out);
     out
+}
+
+/// Of an overlong text its first and its last characters, a space between them.
+pub(super) fn ends(text: &str) -> Cow<'_, str> {
+    // Bytes bound characters from above, so short texts need no counting.
+    if text.len() <= 2 * END || text.chars().count() <= 2 * END {
+        return text.into();
+    }
+    let head = text.char_indices().nth(END).map_or(text.len(), |(at, _)| at);
+    let tail = text.char_indices().rev().nth(END - 1).map_or(0, |(at, _)| at);
+    format!("{} {}", &text[..head], &text[tail..]).into()
 }
 
 fn fold_part(text: &str, out: &mut Vec<char>) {

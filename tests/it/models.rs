@@ -16,10 +16,14 @@ use vigie::model::graph::{BATCH_SIZES, Graph, Input};
 use vigie::model::image::{Eye, ImageError, Picture};
 use vigie::model::text::features;
 use vigie::model::{
-    Fit, Inference, InferenceOptions, LookJob, Looked, Manifest, Message, MessageScores, ModelKind,
-    Rejected, Scored, Scorer, Scoring, Watcher, load_runtime,
+    Inference, InferenceOptions, LookJob, Looked, Manifest, Message, MessageScores, ModelKind,
+    Preprocess, Rejected, Scored, Scorer, Scoring, Watcher, load_runtime,
 };
 
+#[path = "models/foreign.rs"]
+pub mod foreign;
+#[path = "models/odd.rs"]
+mod odd;
 #[path = "models/refused.rs"]
 mod refused;
 #[path = "models/second.rs"]
@@ -245,8 +249,8 @@ fn a_look_scores_the_same_bits_in_any_company() {
     let mut planes = Array4::zeros((PICTURES.len(), 3, 224, 224));
     for (name, target) in PICTURES.iter().zip(planes.outer_iter_mut()) {
         let picture = Picture::decode(&fixture_picture(name)).unwrap();
-        let (mean, std) = ([127.0; 3], [128.0; 3]);
-        Eye::default().planes(&picture, Fit::Stretch, mean, std, target);
+        let Some(Preprocess::Rgb(planes)) = &spec.preprocess else { panic!("of pictures") };
+        Eye::default().planes(&picture, planes, target);
     }
     let mut first: Vec<Option<Vec<f32>>> = vec![None; PICTURES.len()];
     let mut dice = ChaCha8Rng::seed_from_u64(22);

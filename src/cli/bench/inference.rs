@@ -256,21 +256,21 @@ fn text_model(manifest: &Manifest, spec: &ModelSpec, threads: usize) -> Result<C
 
 fn image_model(manifest: &Manifest, spec: &ModelSpec, threads: usize) -> Result<Case, String> {
     let pictures = material::pictures(FRAMES);
-    let Some(Preprocess::Rgb { width, height, fit, mean, std }) = &spec.preprocess else {
+    let Some(Preprocess::Rgb(wanted)) = &spec.preprocess else {
         return Err(format!("{} reads no pictures", spec.told()));
     };
+    let tail = wanted.shape().map(|n| n as usize);
     let lay_out = || {
-        let mut planes = Array4::zeros((FRAMES, 3, *height as usize, *width as usize));
+        let mut planes = Array4::zeros((FRAMES, tail[0], tail[1], tail[2]));
         let mut eye = Eye::default();
         for (bytes, target) in pictures.iter().zip(planes.outer_iter_mut()) {
             if let Ok(picture) = Picture::decode(bytes) {
-                eye.planes(&picture, *fit, *mean, *std, target);
+                eye.planes(&picture, wanted, target);
             }
         }
         planes.into_raw_vec_and_offset().0
     };
     let planes = lay_out();
-    let tail = [3, *height as usize, *width as usize];
     let mut files = vec![manifest.dir.join(&spec.file)];
     let turn = || {
         let pixels = Tensor::new(&spec.inputs[0], FRAMES, &tail, Data::F32(planes.clone()));

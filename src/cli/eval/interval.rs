@@ -17,6 +17,20 @@ pub fn share(hits: u64, of: u64) -> (f64, f64) {
     ((middle - half).max(0.0), (middle + half).min(1.0))
 }
 
+/// Newcombe's interval of the area under the ROC curve, from `holding` scores and `others` (R. G. Newcombe, 2006, method
+/// 5): the areas from which this one lies no further than chance carries, by the variance of Hanley and McNeil (1982).
+pub fn area(area: f64, holding: u64, others: u64) -> (f64, f64) {
+    let (m, n) = (holding as f64, others as f64);
+    let typical = (m + n) / 2.0 - 1.0;
+    let reach = |true_: f64| {
+        let away = typical * ((1.0 - true_) / (2.0 - true_) + true_ / (1.0 + true_));
+        Z * (true_ * (1.0 - true_) * (1.0 + away) / (m * n)).sqrt()
+    };
+    let low = bisect(1.0, |true_| true_ < area && area - true_ > reach(true_));
+    let high = bisect(1.0, |true_| true_ < area || true_ - area < reach(true_));
+    (low.min(area), high.max(area))
+}
+
 /// Garwood's exact interval of a Poisson mean of which `count` were seen (F. Garwood, 1936).
 pub fn mean(count: u64) -> (f64, f64) {
     let most = 4.0 * (count as f64 + 10.0);
@@ -65,6 +79,19 @@ mod tests {
     fn near(found: (f64, f64), known: (f64, f64)) {
         let off = (found.0 - known.0).abs().max((found.1 - known.1).abs());
         assert!(off < 5e-3, "{found:?}, known: {known:?}");
+    }
+
+    /// Bounds from the formula by hand, and what must hold at the ends.
+    #[test]
+    fn an_area_of_few_scores_is_told_as_uncertain() {
+        let (low, high) = area(1.0, 5, 5);
+        assert!(low > 0.4 && low < 0.8 && high == 1.0, "{low} {high}");
+        let (low, high) = area(1.0, 1000, 1000);
+        assert!(low > 0.99 && high == 1.0, "{low} {high}");
+        let (low, high) = area(0.5, 50, 50);
+        assert!((low + high - 1.0).abs() < 1e-6 && low > 0.38 && low < 0.40, "{low} {high}");
+        let (low, high) = area(0.0, 5, 5);
+        assert!(low == 0.0 && high > 0.2 && high < 0.6, "{low} {high}");
     }
 
     /// Known values: Poisson limits of Ulm (1990) and R's `poisson.test`; Wilson's of Newcombe (1998).

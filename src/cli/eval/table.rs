@@ -1,6 +1,7 @@
 //! Labelled messages as people keep them: CSV or TSV with a header. In: the file. Out: messages with what is known of
 //! each label; errors name the line, what is wrong and how to mend it.
 
+use std::io::Read as _;
 use std::path::Path;
 
 use crate::config::Categories;
@@ -30,14 +31,8 @@ enum Column {
 /// `labels` (`threat,toxicity?`, `-`: none). Lines that open with `#` are remarks.
 pub fn read(path: &Path, categories: &Categories) -> Result<Vec<Labelled>, String> {
     let file = path.display();
-    let all = std::fs::read_to_string(path).map_err(|e| format!("{file}: {e}"))?;
-    let tabs = all.lines().find(|l| !l.starts_with('#')).is_some_and(|l| l.contains('\t'));
-    let mut records = Records { rest: &all, line: 1, mark: if tabs { '\t' } else { ',' } };
     let wrong = |line: usize, what: String| format!("{file}:{line}: {what}");
-    let (_, header) = records
-        .next_record()
-        .ok_or_else(|| format!("{file}: empty; give a header with `text` and the labels"))?
-        .map_err(|(line, what)| wrong(line, what))?;
+    let Records { header, rows } = records(path)?;
     let columns: Vec<Column> = header.iter().map(|name| column(name.trim())).collect();
     let has = |wanted: fn(&Column) -> bool| columns.iter().any(wanted);
     if !has(|c| matches!(c, Column::Text)) {
@@ -48,13 +43,8 @@ pub fn read(path: &Path, categories: &Categories) -> Result<Vec<Labelled>, Strin
         let mend = "add `labels`, or a column for each label";
         return Err(wrong(1, format!("no column holds labels; {mend}: {names}")));
     }
-    let mut out = Vec::new();
-    while let Some(record) = records.next_record() {
-        let (line, cells) = record.map_err(|(line, what)| wrong(line, what))?;
-        if cells.len() != columns.len() {
-            let what = format!("{} columns, the header has {}", cells.len(), columns.len());
-            return Err(wrong(line, format!("{what}; quote texts that hold the separator")));
-        }
+    let mut out = Vec::with_capacity(rows.len());
+    for (line, cells) in rows {
         let mut message = Message { text: "".into(), paid: false, setting: Setting::Unknown };
         let mut holds = [None; 8];
         for (column, cell) in columns.iter().zip(&cells) {
@@ -127,61 +117,55 @@ fn truth(word: &str, what: &str) -> Result<Option<bool>, String> {
     }
 }
 
-/// Records of RFC 4180, with any separator; a quoted cell may hold separators, quotes (doubled) and line ends.
-struct Records<'a> {
-    rest: &'a str,
-    line: usize,
-    mark: char,
+/// A table's cells, line by line.
+pub struct Records {
+    pub header: Vec<String>,
+    /// With their lines, from 1.
+    pub rows: Vec<(usize, Vec<String>)>,
 }
 
-impl Records<'_> {
-    fn next_record(&mut self) -> Option<Result<(usize, Vec<String>), (usize, String)>> {
-        loop {
-            let line = self.rest.split('\n').next().unwrap_or_default();
-            if self.rest.is_empty() {
-                return None;
-            }
-            if !(line.starts_with('#') || line.trim().is_empty()) {
-                break;
-            }
-            self.rest = self.rest.get(line.len() + 1..).unwrap_or_default();
-            self.line += 1;
+/// In the place of what follows the last record: if a quote is still open there, this ends in its cell.
+const END: &str = "\u{0}end";
+
+/// Reads CSV (RFC 4180), or TSV if its header holds a tab, whose texts are taken as they are. Lines that open with `#`
+/// are remarks. Errors: file, line, what, how to mend it.
+pub fn records(path: &Path) -> Result<Records, String> {
+    let file = path.display();
+    let all = std::fs::read_to_string(path).map_err(|e| format!("{file}: {e}"))?;
+    let all = all.trim_start_matches('\u{feff}');
+    let tabs = all.lines().find(|l| !l.starts_with('#')).is_some_and(|l| l.contains('\t'));
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(if tabs { b'\t' } else { b',' })
+        .quoting(!tabs)
+        .comment(Some(b'#'))
+        .has_headers(false)
+        .flexible(true)
+        .from_reader(all.as_bytes().chain(b"\n".as_slice()).chain(END.as_bytes()));
+    let mut rows: Vec<(usize, Vec<String>)> = Vec::new();
+    for record in reader.records() {
+        let record = record.map_err(|e| format!("{file}: {e}"))?;
+        let line = record.position().map_or(0, |at| at.line() as usize);
+        let cells: Vec<String> = record.iter().map(str::to_owned).collect();
+        let last = cells.last().map(String::as_str).unwrap_or_default();
+        if last.ends_with(END) && last.len() > END.len() {
+            return Err(format!("{file}:{line}: a quote is not closed; close it, or double it"));
         }
-        let first = self.line;
-        let mut cells = vec![String::new()];
-        let mut quoted = false;
-        let mut chars = self.rest.char_indices().peekable();
-        let mut end = self.rest.len();
-        while let Some((at, c)) = chars.next() {
-            let cell = cells.last_mut()?;
-            match c {
-                '"' if quoted && chars.peek().is_some_and(|(_, next)| *next == '"') => {
-                    cell.push('"');
-                    chars.next();
-                }
-                '"' if quoted => quoted = false,
-                // Tab-separated texts are written as they are.
-                '"' if cell.is_empty() && self.mark == ',' => quoted = true,
-                '\n' if !quoted => {
-                    end = at + 1;
-                    break;
-                }
-                c if c == self.mark && !quoted => cells.push(String::new()),
-                c => cell.push(c),
-            }
-            self.line += usize::from(c == '\n');
+        // Lines of blanks alone are none.
+        if last != END && cells.iter().any(|cell| !cell.trim().is_empty()) {
+            rows.push((line, cells));
         }
-        if quoted {
-            return Some(Err((first, "a quote is not closed; close it, or double it".into())));
-        }
-        self.line += usize::from(end > 0 && self.rest[..end].ends_with('\n'));
-        self.rest = &self.rest[end..];
-        if let Some(last) = cells.last_mut() {
-            let bare = last.trim_end_matches('\r').len();
-            last.truncate(bare);
-        }
-        Some(Ok((first, cells)))
     }
+    if rows.is_empty() {
+        return Err(format!("{file}: empty; give a header that names its columns"));
+    }
+    let (_, header) = rows.remove(0);
+    for (line, cells) in &rows {
+        if cells.len() != header.len() {
+            let what = format!("{} columns, the header has {}", cells.len(), header.len());
+            return Err(format!("{file}:{line}: {what}; quote texts that hold the separator"));
+        }
+    }
+    Ok(Records { header, rows })
 }
 
 #[cfg(test)]
@@ -229,6 +213,8 @@ mod tests {
             ("text,labels\na,menace\n", vec![":2:", "`menace`", "self_harm_urging"]),
             ("text,setting,threat\na,play,1\n", vec![":2:", "`play`", "fiction"]),
             ("text,threat\n\"a,1\n", vec![":2:", "quote is not closed"]),
+            ("text,threat\n# x\n\nb,0\n\"a,1", vec![":5:", "quote is not closed"]),
+            ("text,threat\nb,0,1\n\"a,1\n\n", vec![":3:", "quote is not closed"]),
         ] {
             let error = of("x.csv", content).err().expect(content);
             for needle in needles {

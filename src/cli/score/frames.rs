@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::super::{CliError, setup};
 use super::{Labelled, progress, told, write_line};
 use crate::event::{FRAME_LABELS, FrameLabel, Scores};
-use crate::model::{Looked, ModelKind, Scorer};
+use crate::model::{Looked, ModelError, ModelKind, Scorer};
 
 /// Pictures of a look.
 const LOOK: usize = 8;
@@ -54,15 +54,42 @@ struct Bad<'a> {
 
 /// The highest look so far, label by label.
 #[derive(Default)]
-struct Clip {
-    scores: Scores,
-    at: f64,
+pub struct Clip {
+    pub scores: Scores,
+    /// As [`ToldClip::at`].
+    pub at: f64,
     highest: Option<f32>,
     motion: Option<f32>,
     looks: u64,
 }
 
 impl Clip {
+    /// Of a picture, a video, or a folder of pictures that follow one another; `Err` in it says why it cannot be read.
+    pub fn of(
+        path: &Path,
+        fps: f64,
+        scorer: &mut Scorer,
+    ) -> Result<Result<Self, String>, ModelError> {
+        let mut clip = Self::default();
+        let mut looks = match Looks::open(path, fps) {
+            Ok(looks) => looks,
+            Err(error) => return Ok(Err(error)),
+        };
+        loop {
+            let (at, pictures) = match looks.next() {
+                Ok(Some(look)) => look,
+                Ok(None) => return Ok(Ok(clip)),
+                Err(error) => return Ok(Err(error)),
+            };
+            let looked = scorer.look(&pictures)?;
+            scorer.failure().map_or(Ok(()), Err)?;
+            if let (false, Some(problem)) = (looked.used.contains(&true), looked.problems.first()) {
+                return Ok(Err(problem.to_string()));
+            }
+            clip.take(&looked, at);
+        }
+    }
+
     fn take(&mut self, looked: &Looked, at: f64) {
         let shown = FRAME_LABELS.into_iter().filter(|label| *label != FrameLabel::Camera);
         let highest = shown.filter_map(|label| looked.scores.frame(label)).reduce(f32::max);
@@ -114,6 +141,7 @@ pub fn frames(paths: &[PathBuf], fps: f64, clip: bool, config: &Path) -> Result<
                 }
             };
             let looked = scorer.look(&pictures)?;
+            scorer.failure().map_or(Ok(()), Err)?;
             bar.inc(1);
             if let (false, Some(problem)) = (looked.used.contains(&true), looked.problems.first()) {
                 bad += 1;
@@ -154,6 +182,11 @@ fn ends_in(path: &Path, endings: &[&str]) -> bool {
     endings.iter().any(|ending| own.eq_ignore_ascii_case(ending))
 }
 
+/// Whether it is taken for a picture or a video where it lies in a folder.
+pub fn is_seen(path: &Path) -> bool {
+    is_picture(path) || ends_in(path, &VIDEOS)
+}
+
 fn is_picture(path: &Path) -> bool {
     ends_in(path, &["jpg", "jpeg"])
 }
@@ -172,7 +205,7 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, CliError> {
         let mut within = Vec::new();
         for entry in entries {
             let file = entry.map_err(told)?.path();
-            if file.is_file() && (is_picture(&file) || ends_in(&file, &VIDEOS)) {
+            if file.is_file() && is_seen(&file) {
                 within.push(file);
             }
         }
@@ -185,6 +218,12 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, CliError> {
 /// The looks of one file.
 enum Looks {
     Picture(Option<Bytes>),
+    /// A folder of pictures, in order of name, the next last.
+    Folder {
+        left: Vec<PathBuf>,
+        fps: f64,
+        read: usize,
+    },
     Video {
         pictures: Pictures<BufReader<ChildStdout>>,
         child: Child,
@@ -197,16 +236,22 @@ enum Looks {
 
 impl Looks {
     fn open(path: &Path, fps: f64) -> Result<Self, String> {
+        if path.is_dir() {
+            let files = std::fs::read_dir(path).map_err(|e| e.to_string())?;
+            let files = files.map(|entry| entry.map(|entry| entry.path()));
+            let mut left = files.collect::<Result<Vec<_>, _>>().map_err(|e| e.to_string())?;
+            left.retain(|file| is_picture(file));
+            left.sort_by(|a, b| b.cmp(a));
+            if left.is_empty() {
+                return Err("there is no picture in this folder".into());
+            }
+            return Ok(Looks::Folder { left, fps, read: 0 });
+        }
         if !path.is_file() {
             return Err("there is no such file".into());
         }
         if is_picture(path) {
-            let size = std::fs::metadata(path).map_err(|e| e.to_string())?.len();
-            if size > LARGEST as u64 {
-                return Err(format!("larger than {} MiB", LARGEST >> 20));
-            }
-            let bytes = std::fs::read(path).map_err(|e| e.to_string())?;
-            return Ok(Looks::Picture(Some(bytes.into())));
+            return Ok(Looks::Picture(Some(picture(path)?)));
         }
         let mut child = decode(path, fps)?;
         // It was asked for just above.
@@ -221,6 +266,13 @@ impl Looks {
     fn next(&mut self) -> Result<Option<(f64, Vec<Bytes>)>, String> {
         match self {
             Looks::Picture(bytes) => Ok(bytes.take().map(|bytes| (0.0, vec![bytes]))),
+            Looks::Folder { left, fps, read } => {
+                let at = *read as f64 / *fps;
+                let look = left.drain(left.len().saturating_sub(LOOK)..).rev();
+                let look = look.map(|file| picture(&file)).collect::<Result<Vec<_>, _>>()?;
+                *read += look.len();
+                Ok((!look.is_empty()).then_some((at, look)))
+            }
             Looks::Video { pictures, child, words, fps, read } => {
                 let mut look = Vec::with_capacity(LOOK);
                 while look.len() < LOOK {
@@ -252,6 +304,15 @@ impl Drop for Looks {
             let _ = child.wait();
         }
     }
+}
+
+/// A picture's bytes, as they are.
+fn picture(path: &Path) -> Result<Bytes, String> {
+    let told = |e: std::io::Error| format!("{}: {e}", path.display());
+    if std::fs::metadata(path).map_err(told)?.len() > LARGEST as u64 {
+        return Err(format!("{}: larger than {} MiB", path.display(), LARGEST >> 20));
+    }
+    std::fs::read(path).map(Bytes::from).map_err(told)
 }
 
 /// The end of what a stream brings.

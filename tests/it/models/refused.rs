@@ -232,7 +232,8 @@ fn a_model_that_does_not_fit_its_manifest_is_refused_with_a_reason() {
             Box::new(|copy| {
                 let mut table: toml::Table = copy.text().parse().unwrap();
                 let models = table["model"].as_array_mut().unwrap();
-                let twin = models[0].clone();
+                let mut twin = models[0].clone();
+                twin["name"] = "twin".into();
                 models.push(twin);
                 copy.write(&table);
             }),
