@@ -1,76 +1,120 @@
-"""Measures truly different ways to tell a fight on cameras that were not seen, by the same folds of sources, for the card.
+"""Measures truly different ways to tell a fight, and a filmed picture, on material that was not seen, for the card.
 
-In: the table of `train.py`. Out: for each approach the AUC on `fight_clips` with its 95 % interval by source video. All see
-the same looks of clips, whole ones, with the same weights; what differs is what of a look they read and how they decide.
+In: the tables of `train.py` and `camera.py`. Out: for each approach its AUC. All see the same looks with the same weights; what
+differs is what of a look they read and how they decide.
 """
 
 import numpy as np
-from sklearn.decomposition import PCA
 from sklearn.ensemble import ExtraTreesClassifier
-from sklearn.svm import SVC
 
+import camera
 import evaluate
-import look
+import fight
 from backbone import POOLED
 
-
-def _linear(columns):
-    def fit(x, label, weight):
-        own = x[:, columns]
-        head = look.fit(own, label, weight)
-        return lambda other: head.logits(other[:, columns])
-
-    return fit
+CLIPS = ("cctv", "street_cctv", "crowds", "hockey", "mixed")  # places with looks of both classes that move
 
 
-def _reduced(x, weight, count=256):
-    center, scale = look.scaled(x, weight)
-    pca = PCA(count, svd_solver="randomized", random_state=0).fit((x - center) * scale)
-    return lambda other: pca.transform((other - center) * scale)
+def _linear(strength):
+    def judge(z, label, weight):
+        told, _ = fight.logistic(z, label, weight, strength)
+        return lambda other: other @ told
+
+    return judge
 
 
-def _kernel(x, label, weight):
-    reduce = _reduced(x, weight)
-    near = reduce(x)
-    width = 0.5 / near.var(0).sum()
-    model = SVC(C=10, gamma=width).fit(near, label, sample_weight=weight / weight.mean())
-    return lambda other: model.decision_function(reduce(other))
+def _kernel(z, label, weight):
+    unit = np.float32(np.sqrt(fight.BREADTH / z.var(0).sum()))
+    marks, told, _ = fight.machine(z * unit, label, weight)
+    return lambda other: fight.near(other * unit, marks) @ told
 
 
-def _trees(x, label, weight):
-    reduce = _reduced(x, weight, 64)
-    model = ExtraTreesClassifier(150, min_samples_leaf=3, random_state=0).fit(reduce(x), label, sample_weight=weight)
-    return lambda other: model.predict_proba(reduce(other))[:, 1]
+def _trees(z, label, weight):
+    model = ExtraTreesClassifier(150, min_samples_leaf=3, random_state=0).fit(z, label, sample_weight=weight)
+    return lambda other: model.predict_proba(other)[:, 1]
 
 
-def _amount(x, label, weight):
-    return lambda other: other[:, 2 * POOLED : 3 * POOLED].sum(1)
-
-
-MOVING = {
-    "how much its moving part changes, alone": _amount,
-    "moving part, what it shows: linear": _linear(np.r_[0:POOLED]),
-    "moving part, how it differs and changes: linear": _linear(np.r_[POOLED : look.WIDTH]),
-    "moving part, all descriptors: linear (shipped)": _linear(np.r_[0 : look.WIDTH]),
-    "moving part, all: support vectors, RBF kernel on 256 components": _kernel,
-    "moving part, all: 150 random trees on 64 components": _trees,
+_shown = lambda z: z[:, : fight.COMPONENTS]
+# What is read of a look's components or of its raw numbers, and how it is judged.
+FIGHT = {
+    "how much the moving part changes, one number": (None, None),
+    "whole pictures: linear": ("whole", _linear(3e-4)),
+    "moving part: linear": (_shown, _linear(3e-4)),
+    "moving part and surroundings: linear": (lambda z: z, _linear(3e-4)),
+    "moving part: kernel machine": (_shown, _kernel),
+    "moving part and surroundings: kernel machine": (lambda z: z, _kernel),
+    "moving part and surroundings: 150 random trees on 64 components": (lambda z: z[:, np.r_[0:32, fight.COMPONENTS : fight.COMPONENTS + 32]], _trees),
 }
 
 
-def measure(table, whole, place="cctv"):
-    """{approach: (AUC, low, high)} on the plain looks of `place`; `whole` f32 [n,1280] is of whole pictures."""
-    groups, index = np.unique(table.group, return_inverse=True)
-    fold = (np.random.default_rng(1).permutation(len(groups)) % evaluate.FOLDS)[index]
-    test = table.usable & (table.variant == "plain") & (table.place == place)
-    weight = evaluate.weights(table, table.usable & table.clip & np.isin(table.variant, ["plain", "handled"]))
-    approaches = {"whole picture: linear": (_linear(np.r_[0:POOLED]), np.sqrt(np.maximum(whole, 0)))}
-    approaches |= {name: (fit, table.described) for name, fit in MOVING.items()}
+def _judged(table, whole, train, rows):
+    """{approach: logits of `rows`} by models that saw `train`."""
+    x, label = table.seen, table.label[train]
+    weight = evaluate.weights(table, train)[train]
+    center, scale, parts, z = fight.reduced(x[train], weight)
+    other = fight.components((x[rows] - center) * scale, parts)
     told = {}
-    for name, (fit, x) in approaches.items():
-        score = np.full(len(index), np.nan)
-        for k in range(evaluate.FOLDS):
-            train, rows = (weight > 0) & (fold != k), test & (fold == k)
-            if rows.any():
-                score[rows] = fit(x[train], table.label[train], weight[train])(x[rows])
-        told[name] = evaluate.interval(evaluate.auc(table.label[test], score[test]), table.group[test])
+    for name, (read, judge) in FIGHT.items():
+        if judge is None:
+            told[name] = x[rows, 2 * POOLED : 3 * POOLED].sum(1)
+        elif read == "whole":
+            spread = whole[train].std(0) + 0.1 * np.median(whole[train].std(0))
+            told[name] = judge(whole[train] / spread, label, weight)(whole[rows] / spread)
+        else:
+            told[name] = judge(read(z), label, weight)(read(other))
+    return told
+
+
+def violence(table, whole, folds):
+    """{approach: [(AUC, low, high) on `fight_clips`, unseen source; mean AUC of CLIPS, unseen source; the same, unseen place]}
+    on looks that move; `whole` f32 [n,1280] is of whole pictures, `folds` holds the logits of the shipped head."""
+    fold, moves = evaluate.folds(table), ~table.alone
+    usable, test = table.usable & moves, table.usable & moves & (table.variant == "plain") & np.isin(table.place, CLIPS)
+    whole = np.sqrt(np.maximum(whole, 0))
+    near, far = ({name: np.full(len(fold), np.nan) for name in FIGHT} for _ in (0, 1))
+    cuts = [(near, test & (fold == k), usable & (fold != k)) for k in range(evaluate.FOLDS)]
+    cuts += [(far, test & (table.place == place), usable & (table.place != place)) for place in CLIPS]
+    for logits, rows, train in cuts:
+        for name, told in _judged(table, whole, train, rows).items():
+            logits[name][rows] = told
+    name = "kernel machine, and a linear model of all looks, stills among them (shipped)"
+    near[name], far[name] = folds[""], np.full(len(fold), np.nan)
+    for place in CLIPS:
+        far[name][table.place == place] = folds[place]
+
+    def auc(logit, place):
+        rows = test & (table.place == place)
+        return evaluate.interval(evaluate.auc(table.label[rows], logit[rows]), table.group[rows])
+
+    mean = lambda logit: float(np.mean([auc(logit, place)[0] for place in CLIPS]))
+    return {name: [auc(near[name], "cctv"), mean(near[name]), mean(far[name])] for name in near}
+
+
+FILMED = {
+    "linear (shipped)": (None, None),
+    "linear on 64 components": (64, _linear(1e-2)),
+    "kernel machine on 128 components": (128, _kernel),
+    "150 random trees on 64 components": (64, _trees),
+    "distance from the mean of the filmed, 64 components": (64, "distance"),
+}
+
+
+def filmed(table, shipped):
+    """{approach: [mean AUC over unfilmed families left out, lowest]}; `shipped` holds the logits of the shipped head."""
+    logits = {name: np.full(len(table.filmed), np.nan) for name in FILMED}
+    logits["linear (shipped)"] = shipped
+    for rows, used in camera.left_out(table):
+        weight = camera.weights(table, used)
+        used = weight > 0
+        z, other = camera.reduced(table.described[used], table.described[rows])
+        for name, (count, judge) in FILMED.items():
+            if judge == "distance":
+                own = z[table.filmed[used], :count]
+                logits[name][rows] = -(((other[:, :count] - own.mean(0)) / own.std(0)) ** 2).sum(1)
+            elif judge:
+                logits[name][rows] = judge(z[:, :count], table.filmed[used].astype(int), weight[used])(other[:, :count])
+    told = {}
+    for name, logit in logits.items():
+        areas = camera.areas(table, logit)
+        told[name] = [float(np.mean(areas)), float(min(areas))]
     return told

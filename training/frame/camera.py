@@ -13,7 +13,8 @@ from types import SimpleNamespace
 
 import numpy as np
 from PIL import Image
-from sklearn.linear_model import LogisticRegression
+from sklearn.decomposition import PCA
+from sklearn.metrics import roc_auc_score
 
 import drawn
 import evaluate
@@ -135,32 +136,54 @@ def weights(table, mask):
     return out
 
 
-def fitted(table, mask, strength=STRENGTH):
+def fitted(table, mask):
     """A `look.Head` over the mean features of whole pictures."""
     w = weights(table, mask)
     used = w > 0
-    return look.fit(table.described[used], table.filmed[used], w[used], strength=strength)
+    return look.fit(table.described[used], table.filmed[used], w[used], strength=STRENGTH)
 
 
-def unseen(table, strength=STRENGTH):
-    """Logit of each look by a head that saw nothing of its whole set; games with a face leave with their game."""
-    logit = np.full(len(table.filmed), np.nan)
+def left_out(table):
+    """(its looks, what may be trained on) of each whole set; games with a face leave with their game."""
     for name in sorted(set(table.family)):
         rows = table.family == name
         out = rows | ((table.family == "facecam") & np.isin(table.group, table.group[rows & ~table.filmed]))
         if name == "webcam":  # its faces stand in the corners of other places
             out |= table.kind == "inset"
-        logit[rows] = fitted(table, table.usable & ~out, strength).logits(table.described[rows])
+        yield rows, table.usable & ~out
+
+
+def unseen(table):
+    """Logit of each look by a head that saw nothing of its whole set."""
+    logit = np.full(len(table.filmed), np.nan)
+    for rows, used in left_out(table):
+        logit[rows] = fitted(table, used).logits(table.described[rows])
     return logit
 
 
-def other_source(table, strength=STRENGTH, folds=5):
+def reduced(own, other, count=128):
+    """Both as `count` principal components of the standardised first."""
+    spread = own.std(0)
+    center, scale = own.mean(0), 1 / (spread + 0.1 * np.median(spread))
+    pca = PCA(count, svd_solver="randomized", iterated_power=1, random_state=0).fit(((own - center) * scale)[::3])
+    return pca.transform((own - center) * scale), pca.transform((other - center) * scale)
+
+
+def areas(table, logit):
+    """AUC of each unfilmed family against all filmed looks."""
+    filmed = table.usable & table.filmed
+    families = sorted(set(table.family[table.usable & ~table.filmed]))
+    rows = [filmed | (table.usable & (table.family == name)) for name in families]
+    return [roc_auc_score(table.filmed[own], logit[own]) for own in rows]
+
+
+def other_source(table, folds=5):
     """Logit of each unfilmed look by a head that knows its set but nothing of its source (game map, game, scene)."""
     logit = np.full(len(table.filmed), np.nan)
     groups, index = np.unique(table.group, return_inverse=True)
     fold = (np.random.default_rng(35).permutation(len(groups)) % folds)[index]
     for k in range(folds):
-        logit[fold == k] = fitted(table, table.usable & (fold != k), strength).logits(table.described[fold == k])
+        logit[fold == k] = fitted(table, table.usable & (fold != k)).logits(table.described[fold == k])
     return logit
 
 
@@ -206,7 +229,7 @@ def measure(table, logit, near, curve, head):
 
 
 def main(items, looks, model, cache):
-    """Head, calibration points and numbers of `camera`."""
+    """Head, calibration points and numbers of `camera`, its table and the logits of sets left out."""
     table = tabulate(items, looks, model, cache)
     logit, head = unseen(table), fitted(table, table.usable)
     curve, platt = calibrated(table, logit)
@@ -214,4 +237,4 @@ def main(items, looks, model, cache):
     numbers["platt"], numbers["looks"] = platt, int(table.usable.sum())
     numbers["recorded"] = len(recordings.sources())
     numbers["auc_mean"] = float(np.mean([value[0] for value in numbers["auc"].values()]))
-    return head, curve, numbers
+    return head, curve, numbers, table, logit

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-import look
+import fight
 
 FOLDS = 10
 # Share of each place and class in training. Classes of one place weigh alike or lean to calm, so that the kind of
@@ -34,26 +34,33 @@ def weights(table, mask):
     return out
 
 
-def fitted(table, mask, **options):
+def fitted(table, mask):
+    """A `fight.Fight` of the looks of `mask`."""
     weight = weights(table, mask)
     used = weight > 0
-    return look.fit(table.described[used], table.label[used], weight[used], **options)
+    return fight.fit(table.seen[used], table.label[used], weight[used], table.alone[used])
 
 
-def out_of_fold(table, usable, seed=1, **options):
-    """Logit of each look by a head that saw nothing of its group (10 folds of groups)."""
+def folds(table, seed=1):
+    """The fold of each look: FOLDS of groups."""
     groups, index = np.unique(table.group, return_inverse=True)
-    fold = (np.random.default_rng(seed).permutation(len(groups)) % FOLDS)[index]
-    logit = np.full(len(index), np.nan, np.float32)
+    return (np.random.default_rng(seed).permutation(len(groups)) % FOLDS)[index]
+
+
+def out_of_fold(table, usable):
+    """Logit of each look by a head that saw nothing of its group."""
+    fold = folds(table)
+    logit = np.full(len(fold), np.nan)
     for k in range(FOLDS):
-        logit[fold == k] = fitted(table, usable & (fold != k), **options).logits(table.described[fold == k])
+        rows = fold == k
+        logit[rows] = fitted(table, usable & ~rows).logits(table.seen[rows], table.alone[rows])
     return logit
 
 
-def left_out(table, usable, place, **options):
+def left_out(table, usable, place):
     """Logit of each look of `place` by a head that saw nothing of that place."""
     rows = table.place == place
-    return fitted(table, usable & ~rows, **options).logits(table.described[rows])
+    return fitted(table, usable & ~rows).logits(table.seen[rows], table.alone[rows])
 
 
 def platt(logit, label, weight):

@@ -40,40 +40,36 @@ def whole(features, present):
     return (features[:, MOVING:, :POOLED] * p).sum(1) / np.maximum(p.sum(1), 1)
 
 
-# --- fitting
+# --- fitting: what stands below does not change the looks in the cache
 
 
 @dataclass
 class Head:
-    weight: np.ndarray  # of the descriptors; `camera` and `person_down` read 1,280 features of whole pictures
+    """A linear judge of the 1,280 mean features of whole pictures: `camera`, `person_down`."""
+
+    weight: np.ndarray
     bias: float
-    moving: tuple = (1.0, 0.0)  # slope and offset of the calibrated logit, of looks of several pictures
-    alone: tuple = (1.0, 0.0)  # of single pictures
 
     def logits(self, described):
         return described @ self.weight + self.bias
-
-    def scores(self, described):
-        return 1 / (1 + np.exp(-self.logits(described)))
 
 
 BLOCKS = [POOLED] * 3 + [MAPS] * 2
 
 
-def scaled(described, weight, motion=1.0):
-    """(centre, scale) that standardise the descriptors; all but the means count `motion` as much."""
+def scaled(described, weight):
+    """(centre, scale) that standardise the descriptors."""
     w = (weight / weight.sum()).astype(np.float32)
     center = w @ described
     spread = np.sqrt(np.maximum(w @ described**2 - center**2, 0))
     parts = np.split(spread, np.cumsum(BLOCKS)[:-1]) if len(spread) == WIDTH else [spread]
     scale = 1 / np.concatenate([part + 0.1 * np.median(part) for part in parts])
-    scale[POOLED:] *= motion
     return center, scale
 
 
-def fit(described, label, weight, strength=3e-4, motion=1.0):
+def fit(described, label, weight, strength=1e-3):
     """A `Head` by weighted ridge logistic regression on the standardised descriptors; `strength` is scikit-learn's C."""
-    center, scale = scaled(described, weight, motion)
+    center, scale = scaled(described, weight)
     model = LogisticRegression(C=strength, max_iter=150, tol=1e-3)
     model.fit((described - center) * scale, label, sample_weight=(weight / weight.mean()).astype(np.float32))
     raw = model.coef_[0] * scale
@@ -102,19 +98,19 @@ class _Nodes:
     def sum(self, x, axis, keep=0):
         return self.node("ReduceSum", x, self.const([axis], np.int64), keepdims=keep)
 
-    def score(self, x, head, alone=None):
+    def half(self, values):
+        """A constant stored as float16, used as float32."""
+        return self.node("Cast", self.const(values, np.float16), to=TensorProto.FLOAT)
+
+    def linear(self, x, weight, bias):
         # A product and a sum, not a matrix product, so that a row never depends on how many rows there are.
-        total = self.sum(self.node("Mul", x, self.const(head.weight[None])), 1, keep=1)
-        logit = self.node("Add", total, self.const([head.bias]))
-        if alone is not None:
-            line = [self.node("Add", self.const([m]), self.node("Mul", alone, self.const([a - m]))) for m, a in zip(head.moving, head.alone)]
-            logit = self.node("Add", self.node("Mul", logit, line[0]), line[1])
-        return self.node("Sigmoid", logit)
+        total = self.sum(self.node("Mul", x, self.const(weight[None])), 1, keep=1)
+        return self.node("Add", total, self.const([bias]))
 
 
 def build(heads):
-    """The ONNX graph: features [batch,8,16960], present [batch,8] -> scores [batch,n], in the order of `heads`: the first
-    reads the moving part, the others the whole pictures."""
+    """The ONNX graph: features [batch,8,16960], present [batch,8] -> scores [batch,n], in the order of `heads`: first a
+    `fight.Fight`, then linear ones that read the whole pictures alone."""
     g = _Nodes()
     one, zero = g.const(1.0), g.const(0.0)
     there = g.node("Unsqueeze", "present", g.const([2], np.int64))
@@ -143,7 +139,9 @@ def build(heads):
     seen = g.node("Div", seen, g.node("Max", g.sum(q, 1), one))
     seen = g.node("Sqrt", g.node("Max", seen, zero))
     alone = g.node("Sub", one, g.node("Min", g.sum(pair, 1), one))
-    scores = [g.score(described, heads[0], alone)] + [g.score(seen, head) for head in heads[1:]]
+    surroundings = g.node("Sub", g.cut(described, 1, 0, POOLED), seen)
+    logits = [heads[0].nodes(g, g.node("Concat", described, surroundings, axis=1), alone)]
+    scores = [g.node("Sigmoid", logit) for logit in logits + [g.linear(seen, head.weight, head.bias) for head in heads[1:]]]
     g.nodes.append(helper.make_node("Concat", scores, ["scores"], axis=1))
     graph = helper.make_graph(
         g.nodes,

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-import evaluate
 import extract
+import fight
 import look
 import moving
 import pictures
@@ -94,10 +94,10 @@ def check(models, looks, heads):
     whole = session.run(None, feed)[0]
     described = look.describe(features, present)
     seen = np.sqrt(look.whole(features, present))
+    alone = present[:, :2].sum(1) < 2
     for column, head in enumerate(heads):
-        logit = head.logits(described if column == 0 else seen)
-        lines = np.where((present[:, :2].sum(1) < 2)[:, None], head.alone, head.moving)
-        wanted = 1 / (1 + np.exp(-(logit * lines[:, 0] + lines[:, 1])))
+        logit = head.logits(fight.seen(described, seen**2), alone) if column == 0 else head.logits(seen)
+        wanted = 1 / (1 + np.exp(-logit))
         assert np.abs(whole[:, column] - wanted).max() < 1e-3, f"the graph is not head {column}"
     for size in (2, 7):
         for at in range(0, 56, size):

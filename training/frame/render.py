@@ -7,6 +7,7 @@ In: the packages of `training/frame/requirements-render.txt`. Out: JPEGs in the 
 import math
 import os
 import random
+import signal
 import sys
 from pathlib import Path
 
@@ -31,6 +32,7 @@ SCENES = {
     "samurai": ["samurai.urdf", "humanoid/humanoid.urdf", "r2d2.urdf"],
     "stadium": ["racecar/racecar.urdf", "laikago/laikago.urdf"],
 }
+LONGEST = 40  # seconds of one example of pygame
 ARCADE = "aliens stars chimp testsprite moveit liquid vgrade scroll fonty eventlist mask sprite_texture".split()
 
 
@@ -178,12 +180,14 @@ def arcade():
 
     random.seed(1)
     pygame.display.flip = pygame.display.update = shown
+    signal.signal(signal.SIGALRM, signal.default_int_handler)  # ends an example that shows nothing more
     for name in ARCADE:
         state.update(seen=0, kept=0, name=name)
+        signal.alarm(LONGEST)
         try:
             importlib.import_module(f"pygame.examples.{name}").main()
         except (KeyboardInterrupt, SystemExit):
-            pass
+            signal.alarm(0)
 
 
 def main():

@@ -24,6 +24,7 @@ import card
 import down
 import evaluate
 import extract
+import fight
 import look
 from manifest import update_entry
 import parity
@@ -33,7 +34,7 @@ from backbone import POOLED
 CHECKOUT = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("VIGIE_DATA", CHECKOUT / "../shared/data"))
 OUT = CHECKOUT / "models/frame"
-VERSION = "0.3.0"
+VERSION = "0.4.0"
 
 
 def tabulate(items, looks):
@@ -41,7 +42,7 @@ def tabulate(items, looks):
     of = [items[k] for k in looks.item]
     column = lambda name: np.array([getattr(item, name) for item in of])
     return SimpleNamespace(
-        described=looks.described,
+        seen=fight.seen(looks.described, looks.whole),
         variant=looks.variant,
         label=column("violent"),
         place=column("place"),
@@ -114,7 +115,7 @@ def measure(table, folds=None):
     rows = usable & plain & (table.place == "cctv")
     share = lambda label, least: float((score[rows & (table.label == label)] >= least).mean())
     numbers["steps"] = [(least, share(1, least), share(0, least)) for least in (0.5, 0.62, 0.73, 0.78)]
-    motion = table.described[:, 2 * POOLED : 3 * POOLED].sum(1)
+    motion = table.seen[:, 2 * POOLED : 3 * POOLED].sum(1)
     numbers["auc_motion_alone"] = {}
     for place in numbers["auc"]:
         rows = usable & plain & table.clip & (table.place == place)
@@ -134,13 +135,13 @@ def measure(table, folds=None):
         evaluate.share(evaluate.apply(curve, fold[moving]) >= 0.5), table.group[moving]
     )
     head = evaluate.fitted(table, usable)
-    head.moving, head.alone = platt
+    head.several, head.single = platt
     for name, chosen in (("reserved", table.reserved), ("measured_only", ~table.usable & ~table.reserved)):
         for place in sorted(set(table.place[chosen & plain])):
             for label in (0, 1):
                 rows = chosen & plain & (table.place == place) & (table.label == label)
                 if rows.any():
-                    score = evaluate.apply(curve, final(head.logits(table.described[rows]), rows))
+                    score = evaluate.apply(curve, head.logits(table.seen[rows], table.alone[rows]))
                     numbers[f"{name}/{place}/{label}"] = (float((score >= 0.5).mean()), float(np.median(score)), int(rows.sum()))
     return head, curve, numbers, folds
 
@@ -186,9 +187,10 @@ def main():
     looks = extract.extract(items, DATA, OUT / "backbone.onnx", cache)
     table = tabulate(items, looks)
     print(f"{len(table.label)} looks of {len(items)} sources; measuring", file=sys.stderr)
-    head, curve, numbers, _ = measure(table)
-    numbers["approaches"] = approaches.measure(table, looks.whole)
-    filmed, filmed_curve, numbers["camera"] = camera.main(items, looks, OUT / "backbone.onnx", cache)
+    head, curve, numbers, folds = measure(table)
+    numbers["approaches"] = approaches.violence(table, looks.whole, folds)
+    filmed, filmed_curve, numbers["camera"], *told = camera.main(items, looks, OUT / "backbone.onnx", cache)
+    numbers["camera"]["approaches"] = approaches.filmed(*told)
     fallen, fallen_curve, numbers["down"] = down.main(items, looks)
     heads, curves = [head, filmed], {"violence": curve, "camera": filmed_curve}
     if fallen is not None:
