@@ -1,6 +1,7 @@
 //! The chat model was trained on ids made by `training/chat/text.py`; the daemon makes them in `src/model/text.rs`. One fixture, written
 //! by the training, holds both to the same ids: a text read differently here would be scored by luck.
 
+use vigie::model::pieces::Pieces;
 use vigie::model::text::{features, normalise};
 
 fn fixture() -> serde_json::Value {
@@ -31,6 +32,19 @@ fn a_text_has_the_same_ids_here_and_in_training() {
             assert_eq!(normalise(text), want, "{text:?}");
         }
         features(text, buckets, max, &mut ids);
+        assert_eq!(ids.len() as u64, row[1].as_u64().expect("count"), "{text:?}");
+        assert_eq!(digest(&ids), row[2].as_u64().expect("digest"), "{text:?}");
+    }
+    // What the second stage sees: numbers of pieces.
+    let lines =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/models/chat/pieces.txt"));
+    let pieces = Pieces::read(&lines.expect("the vocabulary is there")).expect("no line twice");
+    let most = usize::try_from(fixture["pieces_max"].as_u64().expect("a limit")).expect("fits");
+    let cut = fixture["pieces"].as_array().expect("pieces");
+    assert_eq!(cut.len(), texts.len());
+    for (row, text) in cut.iter().zip(texts) {
+        let text = text[0].as_str().expect("text");
+        let ids = pieces.of(&normalise(text), most);
         assert_eq!(ids.len() as u64, row[1].as_u64().expect("count"), "{text:?}");
         assert_eq!(digest(&ids), row[2].as_u64().expect("digest"), "{text:?}");
     }

@@ -330,7 +330,6 @@ fn chat_scores_are_those_of_the_training() {
         Graph::open(spec, &manifest.dir, &spec.file, &spec.sha256, &spec.inputs, &spec.outputs)
             .unwrap();
     let mut scorer = Scorer::open(&manifest).unwrap();
-    let labels = &spec.outputs[0].labels;
     let buckets = fixture["buckets"].as_u64().unwrap() as u32;
     let floats = |value: &serde_json::Value| -> Vec<f32> {
         value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap() as f32).collect()
@@ -354,24 +353,36 @@ fn chat_scores_are_those_of_the_training() {
                 compared += 1;
             }
         }
-        // The scorer tells the same through the calibration, steep as that is in places.
-        let column = |name: &str| spec.inputs[1].columns.iter().position(|c| c == name).unwrap();
-        let setting = Setting::ALL.into_iter().find(|s| context[column(s.name())] == 1.0);
-        let Some(setting) = setting else { continue };
-        let paid = context[column("paid")] == 1.0;
-        let message = Message { text: text.into(), paid, setting };
-        let told = scorer.messages(&[message]).unwrap()[0].own;
-        for (label, wanted) in labels.iter().zip(&wanted) {
-            let known = vigie::event::ChatLabel::from_name(label).unwrap();
-            let at = |raw: f32| spec.calibrate(label, raw.clamp(0.0, 1.0));
-            let (low, high) = (at(wanted - 1e-4) - 1e-6, at(wanted + 1e-4) + 1e-6);
-            let score = told.chat(known).unwrap();
-            assert!((low..=high).contains(&score), "{label} {score} not in {low}..{high}: {text}");
-        }
     }
     eprintln!("chat: largest difference from the training's scores {furthest:.7} of {compared}");
     assert!(compared >= 1600, "{compared} scores compared");
     assert!(furthest <= 1e-4, "{furthest}");
+
+    // Both stages, the drop rule and the calibration together, a message beside others.
+    let told = fixture["told"].as_array().unwrap();
+    let messages: Vec<Message> = told
+        .iter()
+        .map(|row| Message {
+            text: fixture["texts"][row[0].as_u64().unwrap() as usize][0].as_str().unwrap().into(),
+            paid: row[1].as_bool().unwrap(),
+            setting: Setting::ALL.into_iter().find(|s| s.name() == row[2]).unwrap(),
+        })
+        .collect();
+    let scores = scorer.messages(&messages).unwrap();
+    let (mut furthest, mut dropped) = (0.0f32, 0);
+    for ((row, message), scores) in told.iter().zip(&messages).zip(&scores) {
+        dropped += usize::from(row[3].as_bool().unwrap());
+        for (label, wanted) in CHAT_LABELS.into_iter().zip(floats(&row[4])) {
+            let off = (scores.own.chat(label).unwrap() - wanted).abs();
+            assert!(off <= 2e-3, "{} is off by {off}: {}", label.name(), message.text);
+            furthest = furthest.max(off);
+        }
+    }
+    eprintln!(
+        "chat: {} messages through both stages, {dropped} dropped, furthest {furthest:.6}",
+        told.len()
+    );
+    assert!(told.len() >= 1000 && dropped > 20, "{dropped} of {} dropped", told.len());
 }
 
 /// Counts what the batcher tells.

@@ -454,6 +454,12 @@ fn config(folder: &Path, port: u16) -> String {
             model.insert("sha256".into(), digest.into());
         }
         model.insert("file".into(), file.display().to_string().into());
+        if let Some(second) = model.get_mut("second") {
+            for key in ["file", "vocabulary"] {
+                let file = models.join(second[key].as_str().expect("a file"));
+                second[key] = file.display().to_string().into();
+            }
+        }
     }
     let path = folder.join("manifest.toml");
     fs::write(&path, manifest.to_string()).expect("written");

@@ -9,6 +9,8 @@ from measure import NAMES, mix
 
 # Of what the second stage scores .5 or more, at most this share may be dropped (on dev; half of what is promised).
 SHARE = {label: 0.005 if label in DANGER else 0.025 for label in LABELS}
+# A single message of .95 may raise a channel by these.
+ALONE = ["threat", "self_harm"]
 # No limit above this score of the first stage, calibrated.
 TOP = 0.40
 
@@ -27,8 +29,15 @@ def isotonic(x, y, w):
     return [(a / m, b / m, m) for a, b, m in blocks]
 
 
-def line(z, y, w, cut, soften, bins=8):
-    """Calibration points through (cut, .5): on either side a non-decreasing fit on the weighted mix, a few points each."""
+def rare(z, count=20, rate=1e-5):
+    """The logit that ordinary chat passes once in 1 / `rate` messages: its `count` highest (of dev) fall off exponentially, and are drawn on."""
+    top = np.sort(z)[::-1][: count + 1]
+    return float(top[-1] + (top[:-1] - top[-1]).mean() * np.log(count / len(z) / rate))
+
+
+def line(z, y, w, cut, soften, sure=None, bins=8):
+    """Calibration points through (cut, .5): on either side a non-decreasing fit on the weighted mix, a few points each. With `sure` what lies above
+    the cut rises evenly to .95 there, however right the mix is: ordinary chat is not half danger."""
     points = [[0.0, 0.0]]
 
     def add(at, p):
@@ -56,10 +65,12 @@ def line(z, y, w, cut, soften, bins=8):
             for x, p, _ in isotonic(np.array(xs), np.array(ys), np.array(ws)):
                 if low and x < cut - 0.05:
                     add(x, min(p, 0.49))
-                if not low and x > cut + 0.05:
+                if not low and sure is None and x > cut + 0.05:
                     add(x, min(max(p, 0.51), 0.995))
         if low:
             add(cut, 0.5)
+        elif sure is not None:
+            add(max(sure, cut + 0.5), 0.95)
     points.append([1.0, max(0.995, points[-1][1])])
     # The decision point is exact.
     return points
@@ -90,7 +101,13 @@ def cuts(rows, z, y, mask):
 def calibrate(rows, z, y, mask, soften=1.0):
     """Points per label from the graph's score, sigmoid(z / soften), to a probability."""
     at = cuts(rows, z, y, mask)
-    return {label: line(z[:, j], (y[:, j] >= 0.5).astype(float), mix(rows, y, mask, j, "dev"), at[j], soften) for j, label in enumerate(LABELS)}
+    source, split, _ = report.masks(rows)
+    out = {}
+    for j, label in enumerate(LABELS):
+        plain = (split == "dev") & (mask[:, j] > 0) & ~np.isin(source, ["corpus", "hand"]) & (y[:, j] < 0.5)
+        sure = rare(z[plain, j]) if label in ALONE and plain.sum() > 1000 else None
+        out[label] = line(z[:, j], (y[:, j] >= 0.5).astype(float), mix(rows, y, mask, j, "dev"), at[j], soften, sure)
+    return out
 
 
 def apply(z, calibration, soften=1.0):

@@ -6,6 +6,7 @@ split (`train`, `dev`, `test`). Of each real chat the last 30 % by time are `tes
 
 import csv
 import gzip
+import hashlib
 import random
 import re
 from pathlib import Path
@@ -63,6 +64,10 @@ def ordinary_words():
     bad = re.compile(r"suicid|kill|kys|murder|tue[rzs]?$|buter|rape|viol|hang|pendre|nude|porn|sex|fuck|shit|bitch|pute|con|nazi|help|secours|aide|mort|dead|die")
     both = wordfreq.top_n_list("en", 5000) + wordfreq.top_n_list("fr", 5000)
     return sorted({w for w in both if len(w) > 2 and w.isalpha() and not bad.search(w)})
+
+
+def hash_of(text):
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=4).digest(), "little")
 
 
 def read(root, seed=7):
@@ -128,8 +133,10 @@ def read(root, seed=7):
     # Ordinary chat, by channel: one in ten channels is kept for calibration.
     for r in table(root / "chat/normvio_twitch_context_en.csv.gz"):
         y = known([])
-        # Of the others half is trained on, half sets the decision points: what is rare needs many messages.
+        # Of the others half is trained on, a quarter sets the decision points (what is rare needs many messages), a quarter is only searched for mistakes.
         split = "dev" if int(re.sub(r"\D", "", r["channel"]) or 0) % 10 == 3 or rng.random() < 0.5 else "train"
+        if split == "dev" and hash_of(r["text"]) % 2:
+            split = "mine"
         if split == "dev":
             y.pop("toxicity")
             y.pop("harassment")

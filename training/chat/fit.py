@@ -56,17 +56,19 @@ def step(p, o, mean, args, key, n, lr, keep):
     return new_p, new_o, new_mean, value
 
 
-def fit(params, draw, arrays, epochs, rate, seed, log=print, parts=400, save=None):
-    """`draw(epoch)`: row numbers and their pieces; `arrays(rows)`: context, y, mask, weight. Gives the mean of the weights over the last third."""
+def fit(params, draw, arrays, epochs, rate, seed, log=print, parts=400, save=None, done=0):
+    """`draw(epoch, params)`: row numbers and their pieces; `arrays(rows)`: context, y, mask, weight; `done`: passes behind `params` already. Gives the
+    mean of the weights over the last tenth."""
     go = jax.jit(step, donate_argnums=(0, 1, 2))
     opt = {k: (np.zeros_like(v), np.zeros_like(v)) for k, v in params.items()}
     mean = {k: v.copy() for k, v in params.items()}
     rng, key = np.random.default_rng(seed), jax.random.PRNGKey(seed)
     n, total = 0, None
-    for epoch in range(epochs):
-        names, pieces = draw(epoch)
+    for epoch in range(done, epochs):
+        names, pieces = draw(epoch, mean)
         batches = plan(pieces, rng)
-        total = total or epochs * len(batches)
+        if total is None:
+            n, total = done * len(batches), epochs * len(batches)
         seen, last = 0.0, 0.0
         for k, (rows, edge, size) in enumerate(batches):
             n += 1
@@ -74,7 +76,7 @@ def fit(params, draw, arrays, epochs, rate, seed, log=print, parts=400, save=Non
             full = np.concatenate([rows, np.full(short, rows[0])]) if short else rows
             real = np.concatenate([np.ones(len(rows)), np.zeros(short)]).astype(np.float32)
             lr = rate * min(1.0, n / (0.06 * total + 1)) * max(0.02, 1 - n / total)
-            keep = 1.0 if n < 0.66 * total else 1 / (2 + n - 0.66 * total)
+            keep = 1.0 if n < 0.9 * total else 1 / (2 + n - 0.9 * total)
             key, sub = jax.random.split(key)
             params, opt, mean, value = go(params, opt, mean, (pack(pieces, full, edge), real, *arrays(names[full])), sub, np.float32(n), np.float32(lr), np.float32(keep))
             seen += float(value)

@@ -8,7 +8,7 @@ from data import DANGER
 CHAT = ["youtube_live_irl_stream", "youtube_live_news", "twitch_emotes_sentiment", "cyberaggression_fr"]
 ORDINARY = ["youtube_live_irl_stream", "youtube_live_news"]
 # Highest share of ordinary dev messages that a label may raise; the others are set at their best F1 on real chat.
-BUDGET = {"threat": 1.5e-4, "incitement": 2.2e-4, "self_harm": 2.2e-4, "distress": 1e-4, "self_harm_urging": 5e-4, "sexual_abuse": 1e-3}
+BUDGET = {"threat": 1.5e-4, "incitement": 1.5e-4, "self_harm": 1.5e-4, "distress": 1.5e-4, "self_harm_urging": 1e-3, "sexual_abuse": 2e-3}
 
 
 def quantise(table, share=0.99995):

@@ -200,6 +200,8 @@ def main():
     args.add_argument("--first", action="store_true", help="the first stage alone")
     args.add_argument("--dry", action="store_true", help="train and report, write no model")
     args.add_argument("--second", help="a kept second stage (second.pkl), to leave out its training")
+    args.add_argument("--logits", help="with --second: the kept logits.pkl, to calibrate anew what is trained")
+    args.add_argument("--begun", help="a kept second-N.pkl, to go on after its pass")
     args.add_argument("--keep", help="folder for the models and logits, for looking closer")
     args = args.parse_args()
     began = time.time()
@@ -228,17 +230,21 @@ def main():
         stage = second.Second.of(*pickle.loads(Path(args.second).read_bytes()), run, deep, log)
     else:
         each = lambda epoch, p: keep(f"second-{epoch}", {k: np.asarray(v) for k, v in p.items()})
-        stage = second.Second(run, deep, log, keep=each)
+        begun = (pickle.loads(Path(args.begun).read_bytes()), int(args.begun.rpartition("-")[2].split(".")[0]) + 1) if args.begun else None
+        stage = second.Second(run, deep, log, keep=each, begun=begun)
         keep("second", (stage.params, stage.vocabulary.lines))
     log("second stage trained")
     # All is read as unpaid, and so calibrated: payment only raises.
-    free = run.context.copy()
-    free[:, 0] = 0
-    z2 = stage.read(run.tokens, free)
-    log("and read")
-    params, _ = run.first(args.epochs, z2)
-    z1 = run.read(params, None, free)
-    keep("logits", (params, z1, z2))
+    if args.logits:
+        params, z1, z2 = pickle.loads(Path(args.logits).read_bytes())
+    else:
+        free = run.context.copy()
+        free[:, 0] = 0
+        z2 = stage.read(run.tokens, free)
+        log("and read")
+        params, _ = run.first(args.epochs, z2)
+        z1 = run.read(params, None, free)
+        keep("logits", (params, z1, z2))
     model = Model(run, params, stage, z1, z2)
     log("first stage trained, both calibrated")
     finish.card(model, z1, z2, log)

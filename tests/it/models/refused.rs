@@ -18,10 +18,13 @@ impl Copy {
             std::fs::create_dir_all(to.parent().unwrap()).unwrap();
             std::fs::copy(root().join("models").join(file), to).unwrap();
         }
-        // Only chat and frame are looked at here.
+        // Only chat's first stage and frame are looked at here.
         let mut table: toml::Table = copy.text().parse().unwrap();
         if let Some(models) = table["model"].as_array_mut() {
             models.retain(|m| matches!(m["name"].as_str(), Some("chat" | "frame")));
+            models.iter_mut().filter_map(|m| m.as_table_mut()).for_each(|m| {
+                m.remove("second");
+            });
         }
         copy.write(&table);
         copy

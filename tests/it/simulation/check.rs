@@ -35,6 +35,7 @@ pub fn check(
     journal(setting, out, folder, &mut wrong);
     money(plan, story, out, &mut wrong);
     home(out, &mut wrong);
+    kept(folder, &mut wrong);
     if out.lives == 1 {
         explained(plan, out, folder, &mut wrong);
         counts(out, folder, &mut wrong);
@@ -254,6 +255,18 @@ fn home(out: &Outcome, wrong: &mut Vec<String>) {
     }
 }
 
+/// Nothing but chat and looks is ever shed.
+fn kept(folder: &Path, wrong: &mut Vec<String>) {
+    for entry in Reader::open(&[folder.to_owned()]).expect("a journal") {
+        let Entry::Consumed(consumed) = entry.expect("it reads") else { continue };
+        if let Fuel::Event { event, unscored: Some(Unscored::Shed), .. } = &consumed.fuel
+            && event.kind() != Kind::Chat
+        {
+            wrong.push(format!("{} is no chat and was shed", event.id));
+        }
+    }
+}
+
 /// Each alert tells its reasons, what they weigh, the rule's thresholds, the config, and pieces of evidence that are there.
 fn explained(plan: &Plan, out: &Outcome, folder: &Path, wrong: &mut Vec<String>) {
     // What comes as a backlog goes past the ring of two minutes faster than it is judged.
@@ -370,9 +383,6 @@ fn counts(out: &Outcome, folder: &Path, wrong: &mut Vec<String>) {
             Fuel::Event { event, unscored, .. } => {
                 events += 1;
                 shed += u64::from(*unscored == Some(Unscored::Shed));
-                if *unscored == Some(Unscored::Shed) && event.kind() != Kind::Chat {
-                    wrong.push(format!("{} is no chat and was shed", event.id));
-                }
                 if !ids.insert((consumed.channel.clone(), event.id.clone())) {
                     wrong.push(format!("{} was consumed twice", event.id));
                 }
