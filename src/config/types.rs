@@ -217,7 +217,7 @@ impl Default for Store {
             journal_keep: Dur::hours(24),
             journal_cap: Size::gib(8),
             checkpoint: Dur::secs(5),
-            clock_leap: Dur(crate::telemetry::LEAP),
+            clock_leap: Dur::days(7),
         }
     }
 }
