@@ -44,18 +44,24 @@ impl Sweep {
         self.health.set(Component::Clock, Status::Degraded(why));
     }
 
-    /// Deletes what is past its time.
-    pub async fn run(&self) {
+    /// Deletes what is past its time. Gives how many pieces of evidence, names and histories that were.
+    pub async fn run(&self) -> u64 {
         let now = Clock::house().believed();
-        if let Err(error) = self.store.sweep(&self.evidence, now).await {
-            tracing::warn!(%error, "expired evidence was not swept");
+        let mut gone = 0;
+        match self.store.sweep(&self.evidence, now).await {
+            Ok(swept) => gone += swept.deleted,
+            Err(error) => tracing::warn!(%error, "expired evidence was not swept"),
         }
-        if let Err(error) = self.store.prune_people(&self.keep, now).await {
-            tracing::warn!(%error, "names and histories past their time were not removed");
+        match self.store.prune_people(&self.keep, now).await {
+            Ok((names, histories)) => gone += names + histories,
+            Err(error) => {
+                tracing::warn!(%error, "names and histories past their time were not removed");
+            }
         }
         let delivered = Timestamp(Clock::house().steady().0 - DELIVERED_MS);
         if let Err(error) = self.store.prune_outbox(delivered).await {
             tracing::warn!(%error, "the outbox was not pruned");
         }
+        gone
     }
 }

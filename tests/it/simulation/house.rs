@@ -407,11 +407,16 @@ impl Life<'_> {
         let keep = Keep { channels: config.privacy.channels.0, cited: config.evidence.cited.0 };
         let sweep =
             Sweep { store: store.clone(), evidence, keep, metrics: metrics.clone(), health };
+        let watching = world.clone();
         let sweeping = tokio::spawn(async move {
             loop {
                 tokio::time::sleep(SWEEP).await;
                 sweep.look_at_clock();
-                sweep.run().await;
+                let gone = sweep.run().await;
+                if gone > 0 {
+                    let what = format!("a sweep took {gone} things of this evening");
+                    watching.receivers.wrong.lock().push(what);
+                }
             }
         });
         let gate = tokio::spawn(gate.run(from_feeds, samples, saved, reloads, stop.clone()));
