@@ -163,7 +163,9 @@ impl Engine {
         let channel = &stored.alert.channel;
         let mut slot = self.slots.remove(channel).unwrap_or_default();
         let adopted = slot.book.adopt(stored);
-        slot.dirty |= adopted;
+        if adopted && !std::mem::replace(&mut slot.dirty, true) {
+            self.dirty.push(channel.clone());
+        }
         self.note_ticking(channel, &slot);
         self.slots.insert(channel.clone(), slot);
         adopted

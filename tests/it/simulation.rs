@@ -244,6 +244,16 @@ fn whoever_sets_the_machine_s_time_neither_silences_a_sink_nor_ages_a_message() 
     }
 }
 
+#[test]
+fn a_clock_set_back_while_the_daemon_is_dead_changes_the_event_that_opens_an_alert_and_nothing_else()
+ {
+    // 12 s dead, and the machine's time is set back by an hour meanwhile: another event opens an alert of this evening.
+    let plan = Plan::of(4_034_239_873);
+    let (out, wrong) = run(&plan, false);
+    assert!(out.behind.is_some(), "{plan:#?}");
+    assert!(wrong.is_empty(), "{plan:#?}: {wrong:#?}");
+}
+
 /// From a revision's own time to when a sink had it, at the longest, in milliseconds of the evening.
 fn slowest(out: &Outcome, sink: &str, begins: vigie::event::Timestamp) -> i64 {
     let late = |((alert, revision), change): (&(String, u32), &vigie::alert::Change)| {

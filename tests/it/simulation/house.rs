@@ -79,6 +79,8 @@ pub struct Outcome {
     pub unreadable: u64,
     pub metrics: String,
     pub lives: u32,
+    /// See [`World`].
+    pub behind: Option<Timestamp>,
     /// When all was over, and when the last line was told, in milliseconds of the evening.
     pub ended: i64,
     pub lasts: i64,
@@ -153,6 +155,7 @@ pub fn evening(
             out.digest = world.trace.digest();
             out.words = world.trace.lines();
             out.lives = lives;
+            out.behind = *world.behind.lock();
             (out.ended, out.lasts) = (world.now(), plan.shape.lasts);
             (out.given, out.unreadable, out.metrics) = end;
             return out;
@@ -200,6 +203,7 @@ async fn read(store: &Store) -> Outcome {
         unreadable: 0,
         metrics: String::new(),
         lives: 0,
+        behind: None,
         ended: 0,
         lasts: 0,
     }
@@ -315,6 +319,7 @@ impl Life<'_> {
         intake.dedupe = Dedupe::with_window(config.limits.dedupe, config.limits.dedupe * 10);
         let mut engine = Engine::new(self.setting.terms.clone(), Oracle::None);
         let resume = recall(&checkpoint, config, &clock, &mut intake, &mut engine);
+        world.life_knows(&clock);
         let mut asleep: HashSet<_> =
             checkpoint.asleep.into_iter().map(|known| known.channel).collect();
         let gaps = FeedGaps::read(checkpoint.gaps.as_deref());

@@ -12,7 +12,7 @@ use vigie::cli::recall::recall_told;
 use vigie::cli::replay::event_entry;
 use vigie::cli::setup;
 use vigie::cli::shelf::FeedGaps;
-use vigie::event::{ChannelId, Gap, Keyer, Level, Timestamp, decode};
+use vigie::event::{ChannelId, Consumed, Fuel, Gap, Keyer, Level, Timestamp, decode};
 use vigie::model::{Door, Ready};
 use vigie::store::{ChannelState, Checkpoint, Commit, Store};
 
@@ -95,6 +95,24 @@ fn a_channel_asleep_takes_over_what_was_told_and_missed_and_keeps_its_memory() {
         assert_eq!(saved["channel"][part], came["channel"][part], "{part}");
     }
     assert_eq!(asleep.len(), 1, "nobody else is woken");
+}
+
+#[test]
+fn a_channel_that_takes_over_what_was_told_is_in_the_next_checkpoint_and_those_after_it() {
+    let folder = super::folder();
+    let setting = Setting::new(folder.path(), 1, true);
+    let channel = ChannelId::new("sim:a");
+    let (state, changes) = evening(&setting, &channel);
+    let mut engine = Engine::new(setting.terms.clone(), Oracle::None);
+    engine.restore(channel.clone(), serde_json::from_slice(&state.state).expect("a state"));
+    assert_eq!(engine.take_dirty(), []);
+    assert!(engine.adopt(changes.last().expect("something is raised")));
+    for _ in 0..2 {
+        assert_eq!(engine.take_dirty(), std::slice::from_ref(&channel));
+        engine.clean(&channel);
+        let at = engine.slot(&channel).expect("there").now().plus_ms(1_000);
+        engine.consume(&Consumed { channel: channel.clone(), at, fuel: Fuel::Tick });
+    }
 }
 
 #[test]

@@ -22,6 +22,8 @@ use super::story::Line;
 
 /// How long a receiver's answer is waited for.
 const TIMEOUT: i64 = 10_000;
+/// How far ahead of the daemon's clock a live feed's times may be before they are set to it (docs/wire-format.md).
+const AHEAD: i64 = 5_000;
 
 /// See the module.
 pub struct World {
@@ -35,6 +37,9 @@ pub struct World {
     pub trace: Trace,
     /// What the house logs at `info` and above.
     pub logs: Logs,
+    /// What the clock showed of the first life that began with one that lags behind the evening: the machine's time was
+    /// set back, and for how long the last life has been dead nobody knows.
+    pub behind: Mutex<Option<Timestamp>>,
 }
 
 /// What a platform knows, and what it told.
@@ -136,6 +141,7 @@ impl World {
             disk,
             trace,
             logs: Logs::default(),
+            behind: Mutex::default(),
         })
     }
 
@@ -149,6 +155,15 @@ impl World {
 
     pub fn note(&self, what: impl std::fmt::Display) {
         self.trace.note(self.now(), what);
+    }
+
+    /// A life has taken back what the last one knew, and this is its clock.
+    pub fn life_knows(&self, clock: &Clock) {
+        let shows = clock.now();
+        if self.plan.begins().plus_ms(self.now()).since(shows) > AHEAD {
+            self.note(format_args!("the clock lags behind: {shows}"));
+            self.behind.lock().get_or_insert(shows);
+        }
     }
 
     /// The clock of a life that begins now.
