@@ -281,8 +281,10 @@ impl Engine {
                 continue;
             };
             self.overs -= 1;
-            let waits = |slot: &Box<Slot>| slot.pending == Some(second) && slot.foreseen.is_none();
-            if channel != entry.channel && self.slots.get(&channel).is_some_and(waits) {
+            let slot = self.slots.get(&channel);
+            let waits =
+                slot.is_some_and(|slot| slot.pending == Some(second) && slot.foreseen.is_none());
+            if waits && channel != entry.channel {
                 together.push((channel, Timestamp((second + 1) * 1000)));
             }
         }
