@@ -9,8 +9,9 @@ from measure import NAMES, mix
 
 # Of what the second stage scores .5 or more, at most this share may be dropped (on dev; less than is promised).
 SHARE = {label: 0.005 if label in DANGER else 0.035 for label in LABELS}
-# A single message of .95 may raise a channel by these.
-ALONE = ["threat", "self_harm"]
+# A single message of .95 may raise a channel by these. The surer the mix, the surer a threat is told below that, so that it is told before the insult that comes with it;
+# self-harm rises evenly, since a few misread goodbyes add up.
+ALONE = {"threat": 0.94, "self_harm": None}
 # What comes with nearly every harm is not told as surer than the harm itself; on real chat no more of it is right either.
 IMPLIED = {"harassment": 0.93, "toxicity": 0.92}
 # Not what people say to one another on a stream: group chats played out to be cruel, tweets picked for a slur.
@@ -40,8 +41,8 @@ def rare(z, count=20, rate=1e-5):
 
 
 def line(z, y, w, cut, soften, sure=None, most=0.995, bins=8):
-    """Calibration points through (cut, .5): on either side a non-decreasing fit on the weighted mix, a few points each, `most` at most. With `sure` .95
-    stands there and not before, however right the mix is: ordinary chat is not half danger."""
+    """Calibration points through (cut, .5): on either side a non-decreasing fit on the weighted mix, a few points each, `most` at most (`None`: no point
+    above the cut). With `sure` .95 stands there and not before, however right the mix is: ordinary chat is not half danger."""
     points = [[0.0, 0.0]]
 
     def add(at, p):
@@ -69,13 +70,13 @@ def line(z, y, w, cut, soften, sure=None, most=0.995, bins=8):
             for x, p, _ in isotonic(np.array(xs), np.array(ys), np.array(ws)):
                 if low and x < cut - 0.05:
                     add(x, min(p, 0.49))
-                if not low and cut + 0.05 < x and (sure is None or x < sure - 0.05):
-                    add(x, min(max(p, 0.51), most if sure is None else 0.94))
+                if not low and most is not None and cut + 0.05 < x and (sure is None or x < sure - 0.05):
+                    add(x, min(max(p, 0.51), most))
         if low:
             add(cut, 0.5)
         elif sure is not None:
             add(max(sure, cut + 0.5), 0.95)
-    points.append([1.0, max(most, points[-1][1])])
+    points.append([1.0, max(most if sure is None else 0.995, points[-1][1])])
     # The decision point is exact.
     return points
 
@@ -110,7 +111,8 @@ def calibrate(rows, z, y, mask, soften=1.0):
     for j, label in enumerate(LABELS):
         plain = (split == "dev") & (mask[:, j] > 0) & ~np.isin(source, ["corpus", "hand", *CRUEL]) & (y[:, j] < 0.5)
         sure = rare(z[plain, j]) if label in ALONE and plain.sum() > 1000 else None
-        out[label] = line(z[:, j], (y[:, j] >= 0.5).astype(float), mix(rows, y, mask, j, "dev"), at[j], soften, sure, IMPLIED.get(label, 0.995))
+        out[label] = line(z[:, j], (y[:, j] >= 0.5).astype(float), mix(rows, y, mask, j, "dev"), at[j], soften, sure,
+                           ALONE[label] if sure is not None else IMPLIED.get(label, 0.995))
     return out
 
 
