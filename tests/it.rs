@@ -48,10 +48,14 @@ mod peers;
 mod reload;
 #[path = "it/replay.rs"]
 mod replay;
+#[path = "it/retention.rs"]
+mod retention;
 #[path = "it/sim.rs"]
 mod sim;
 #[path = "it/simulation.rs"]
 mod simulation;
+#[path = "it/soak.rs"]
+mod soak;
 #[path = "it/store.rs"]
 mod store;
 #[path = "it/torn.rs"]

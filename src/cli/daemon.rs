@@ -28,12 +28,13 @@ use super::reload::{self, Current, FeedSetup, Reloader, Starter};
 use super::setup::{self, SetupError};
 use super::shard::{Rows, Shard, ToShard, Wiring};
 use super::shelf::{FeedGaps, Shelf};
+use super::sweep::Sweep;
 use super::terms::{Standing, Terms};
 use super::upkeep::Upkeep;
 use crate::config::{self, Config, Mode};
 use crate::console;
 use crate::delivery::{Delivery, SinkOptions};
-use crate::event::{ChannelId, Keyer, Kind, Level, Timestamp};
+use crate::event::{ChannelId, Keyer, Kind, Level};
 use crate::evidence::{Evidence, EvidenceOptions, IdentityKey};
 use crate::feed::Dedupe;
 use crate::model::{Door, Escalation, Inference, InferenceOptions};
@@ -160,6 +161,8 @@ impl Daemon {
         let dir = config.store.dir.clone();
         std::fs::create_dir_all(&dir).map_err(|e| io(&format!("{}", dir.display()), e))?;
         let store = Store::open(&dir).await.map_err(|error| broken(error, &dir))?;
+        let leap = config.store.clock_leap.0;
+        store.recall_clock(leap).await.map_err(|error| broken(error, &dir))?;
         let keyer =
             Keyer::new(config::credential_or_create("user-key", &dir)?.0.expose().as_bytes());
         let sealer = IdentityKey::new(
@@ -405,6 +408,7 @@ impl Daemon {
             let listener = bind(&config.server.metrics_listen).await?;
             serve(&mut servers, listener, console::health_router(desk.clone()), stop.clone());
         }
+        let swept = health.clone();
         let hands = control::Hands {
             config: current,
             store: store.clone(),
@@ -418,15 +422,8 @@ impl Daemon {
         servers.spawn(upkeep.run(stop.clone()));
         let watched = (delivery.clone(), counts);
         let keep = Keep { channels: config.privacy.channels.0, cited: config.evidence.cited.0 };
-        housekeeping(
-            &mut servers,
-            store.clone(),
-            (evidence, keep),
-            metrics,
-            rows,
-            watched,
-            stop.clone(),
-        );
+        let sweep = Sweep { store: store.clone(), evidence, keep, metrics, health: swept };
+        housekeeping(&mut servers, sweep, rows, watched, stop.clone());
 
         let shards = vec![(to_shard, thread)];
         let drain = config.server.drain.0;
@@ -566,9 +563,7 @@ pub fn sinks(config: &Config) -> Result<Vec<SinkOptions>, DaemonError> {
 /// Sweeps what has expired and keeps slow gauges true.
 fn housekeeping(
     servers: &mut tokio::task::JoinSet<()>,
-    store: Store,
-    (evidence, keep): (Arc<Evidence>, Keep),
-    metrics: Metrics,
+    sweep: Sweep,
     rows: Rows,
     (delivery, counts): (Delivery, Arc<SinkCounts>),
     stop: CancellationToken,
@@ -580,27 +575,17 @@ fn housekeeping(
             tokio::select! { _ = every.tick() => {}, () = stop.cancelled() => return }
             let mut levels = [0usize; 5];
             rows.read().values().for_each(|row| levels[row.level as usize] += 1);
+            sweep.look_at_clock();
             Level::ALL
                 .iter()
                 .zip(levels)
-                .for_each(|(level, count)| metrics.set_channels(*level, count));
+                .for_each(|(level, count)| sweep.metrics.set_channels(*level, count));
             if let Ok(views) = delivery.overview().await {
                 counts.overview(&views, setup::clock());
             }
             if swept.is_none_or(|then| then.elapsed() > Duration::from_secs(600)) {
                 swept = Some(Instant::now());
-                // Somebody may set the machine's time: what goes is old by both clocks.
-                let now = setup::clock().min(Clock::house().steady());
-                if let Err(error) = store.sweep(&evidence, now).await {
-                    tracing::warn!(%error, "expired evidence was not swept");
-                }
-                if let Err(error) = store.prune_people(&keep, now).await {
-                    tracing::warn!(%error, "names and histories past their time were not removed");
-                }
-                let week = Timestamp(now.0 - 7 * 86_400_000);
-                if let Err(error) = store.prune_outbox(week).await {
-                    tracing::warn!(%error, "the outbox was not pruned");
-                }
+                sweep.run().await;
             }
         }
     });

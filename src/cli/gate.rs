@@ -102,10 +102,10 @@ impl Known {
     }
 
     /// When nothing that this event leaves behind refers to its author any more, and the time after it is over.
-    fn until(received: Timestamp, paid: bool, config: &Config) -> Timestamp {
+    fn until(now: Timestamp, paid: bool, config: &Config) -> Timestamp {
         let kept = if paid { config.evidence.acts } else { config.evidence.ring };
         // Renewed after half of the time, so at least half of it is left whenever they speak.
-        received.plus_ms(kept.as_ms().saturating_add(2 * config.privacy.identities.as_ms()))
+        now.plus_ms(kept.as_ms().saturating_add(2 * config.privacy.identities.as_ms()))
     }
 }
 
@@ -280,7 +280,7 @@ impl Gate {
                 && Known::renews(sealed, user.key, event.paid(), config)
                 && let Some(identity) = Identity::of(&event.channel, user)
             {
-                let until = Known::until(received, event.paid(), config);
+                let until = Known::until(Clock::house().believed(), event.paid(), config);
                 fresh.push((user.key, sealer.seal(&user.key, &identity), until));
             }
             evidence.offer_event(event, level(rows, &event.channel));

@@ -29,6 +29,7 @@ pub mod setup;
 pub mod shard;
 pub mod shelf;
 mod sink;
+pub mod sweep;
 pub mod terms;
 mod upkeep;
 

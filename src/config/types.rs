@@ -204,6 +204,9 @@ pub struct Store {
     /// How often channels' states and feeds' cursors are saved: after a crash, feeds that resume tell again what came
     /// since. Default: `5s`.
     pub checkpoint: Dur,
+    /// How far the machine's time may be from what the last run knew: the longest that the daemon may have been off.
+    /// Beyond it the clock is not believed, and what is kept ages by the time that the daemon ran. Default: `7d`.
+    pub clock_leap: Dur,
 }
 
 impl Default for Store {
@@ -214,6 +217,7 @@ impl Default for Store {
             journal_keep: Dur::hours(24),
             journal_cap: Size::gib(8),
             checkpoint: Dur::secs(5),
+            clock_leap: Dur::days(7),
         }
     }
 }

@@ -326,7 +326,12 @@ const KINDS: [EvidenceKind; 6] = [
     EvidenceKind::Moderation,
 ];
 
-/// The daemon's clock: for what is about the daemon itself (retention, delivery), never for what is judged.
+/// The time by which what is kept ages; see [`Clock::believed`].
+pub(crate) fn believed() -> Timestamp {
+    Clock::house().believed()
+}
+
+/// The daemon's clock: for what is about the daemon itself (delivery), never for what is judged.
 pub(crate) fn wall_clock() -> Timestamp {
     Clock::house().shown()
 }

@@ -15,7 +15,7 @@ use hashbrown::HashMap;
 use parking_lot::Mutex;
 
 use super::vault::at_path;
-use super::{EvidenceError, wall_clock};
+use super::{EvidenceError, believed};
 use crate::alert::EvidenceKind;
 use crate::event::{Digest, Level, Timestamp};
 
@@ -221,7 +221,7 @@ impl Index {
         if self.places.contains_key(&entry.digest) {
             return Ok(());
         }
-        let id = self.open_pack(dir, entry.level, wall_clock().0)?;
+        let id = self.open_pack(dir, entry.level, believed().0)?;
         let Some(pack) = self.packs.get_mut(&id) else { return Ok(()) };
         let length = entry.bytes.len() as u32;
         let mut record = Vec::with_capacity(HEADER + entry.bytes.len());

@@ -81,7 +81,7 @@ impl Store {
             if changes.is_empty() && checkpoint.is_none() {
                 return Ok(());
             }
-            let now = Clock::house().steady();
+            let (now, kept) = (Clock::house().steady(), Clock::house().believed());
             let mut write = self.write().await?;
             let step = |step| if changes.is_empty() { Ok(()) } else { self.step(step) };
             step("commit.begun")?;
@@ -99,7 +99,7 @@ impl Store {
                     seq += 1;
                 }
                 for row in &commit.evidence {
-                    write.put_evidence(row, now).await?;
+                    write.put_evidence(row, kept).await?;
                 }
             }
             step("commit.rows")?;
@@ -275,7 +275,7 @@ impl Write<'_> {
         .bind(alert.state.name().to_owned())
         .bind(alert.opened_at.0)
         .bind(i64::from(alert.revision))
-        .bind(alert.ended_at.map(|_| now.0))
+        .bind(alert.ended_at.map(|_| Clock::house().believed().0))
         .bind(urgent.then_some(now.0))
         .bind(now.0)
         .bind(body)

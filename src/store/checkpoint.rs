@@ -5,7 +5,7 @@ use sqlx::Row as _;
 
 use super::{Result, Store, Write};
 use crate::event::{ChannelId, Setting};
-use crate::evidence::wall_clock;
+use crate::evidence::believed;
 use crate::telemetry::Clock;
 
 /// How long the states of a checkpoint may have been on their way to it, in milliseconds.
@@ -164,7 +164,7 @@ impl Store {
 
 impl Write<'_> {
     pub(super) async fn put_checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<()> {
-        let now = wall_clock();
+        let now = believed();
         for saved in &checkpoint.channels {
             sqlx::query(
                 "INSERT INTO channel_state (channel, state, awake, setting, language, saved, gaps) \
@@ -209,7 +209,7 @@ impl Write<'_> {
             self.put_meta("gaps", gaps).await?;
         }
         let steady = Clock::house().steady();
-        self.note_steady(steady).await?;
+        self.note_clock(steady).await?;
         // A little before: what was committed while the states were gathered may not be in them.
         self.put_meta("saved", &steady.plus_ms(-GATHERED_MS).0.to_string()).await?;
         if !checkpoint.config.is_empty() {

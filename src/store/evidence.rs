@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{Result, Store, Write, corrupt, millis};
 use crate::alert::Change;
 use crate::event::{ChannelId, Digest, Level, Timestamp, UserKey};
-use crate::evidence::{Evidence, EvidenceRow, kind_named, wall_clock};
+use crate::evidence::{Evidence, EvidenceRow, believed, kind_named};
 
 /// A row of the index, with what became of the bytes.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,7 +51,7 @@ impl Store {
             if rows.is_empty() {
                 return Ok(());
             }
-            let now = wall_clock();
+            let now = believed();
             let mut write = self.write().await?;
             for row in rows {
                 write.put_evidence(row, now).await?;
@@ -102,19 +102,22 @@ impl Store {
     /// Deletes what has outlived its retention, then, over the cap, the oldest packs of the lowest level, then the
     /// looks of the oldest acts down to one picture. What an alert cites never goes by the cap.
     pub async fn sweep(&self, evidence: &Evidence, now: Timestamp) -> Result<Swept> {
-        let options = evidence.options();
-        let mut swept = Swept::default();
-        let old = self.expired(now, millis(options.acts), millis(options.cited)).await?;
-        swept.deleted += self.let_go(evidence, &old, now).await?;
-        swept.vault_bytes = self.vault_bytes().await?;
-        swept.over = evidence.trim(now, swept.vault_bytes);
-        if swept.over > 0 {
-            let spare = self.spare_looks(swept.over).await?;
-            swept.deleted += self.let_go(evidence, &spare, now).await?;
+        self.call("sweep", async {
+            let options = evidence.options();
+            let mut swept = Swept::default();
+            let old = self.expired(now, millis(options.acts), millis(options.cited)).await?;
+            swept.deleted += self.let_go(evidence, &old, now).await?;
             swept.vault_bytes = self.vault_bytes().await?;
             swept.over = evidence.trim(now, swept.vault_bytes);
-        }
-        Ok(swept)
+            if swept.over > 0 {
+                let spare = self.spare_looks(swept.over).await?;
+                swept.deleted += self.let_go(evidence, &spare, now).await?;
+                swept.vault_bytes = self.vault_bytes().await?;
+                swept.over = evidence.trim(now, swept.vault_bytes);
+            }
+            Ok(swept)
+        })
+        .await
     }
 
     async fn vault_bytes(&self) -> Result<u64> {
@@ -209,7 +212,7 @@ impl Store {
             if identities.is_empty() {
                 return Ok(());
             }
-            let now = wall_clock();
+            let now = believed();
             let mut write = self.write().await?;
             for (key, sealed, until) in identities {
                 sqlx::query(
@@ -232,6 +235,10 @@ impl Store {
     /// Removes names whose time is over, but for persons of alerts that are kept, and states of channels that nothing
     /// came of for too long. Returns how many of each.
     pub async fn prune_people(&self, keep: &Keep, now: Timestamp) -> Result<(u64, u64)> {
+        self.call("prune_people", self.let_people_go(keep, now)).await
+    }
+
+    async fn let_people_go(&self, keep: &Keep, now: Timestamp) -> Result<(u64, u64)> {
         let old = now.0.saturating_sub(millis(keep.channels));
         let mut write = self.write().await?;
         let channels = sqlx::query("DELETE FROM channel_state WHERE saved > 0 AND saved < $1")

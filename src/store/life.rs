@@ -1,6 +1,8 @@
 //! Lives of the daemon. Each has a steady clock of its own, begun at what the machine showed, and a machine's time may be
 //! set between two lives. So ages that the store keeps are told anew when it is opened: the time in between is no age.
 
+use std::time::Duration;
+
 use sqlx::Row as _;
 
 use super::checkpoint::GATHERED_MS;
@@ -8,8 +10,9 @@ use super::{Result, Store, Write};
 use crate::event::Timestamp;
 use crate::telemetry::Clock;
 
-/// Where `meta` has the steady clock as last known.
+/// Where `meta` has the steady clock as last known, and the time that was believed.
 const KNOWN: &str = "steady";
+const BELIEVED: &str = "believed";
 
 impl Store {
     /// A life begins: what waits for a sink is as old as it was when the last life was last heard of, and nobody is
@@ -18,6 +21,20 @@ impl Store {
         if let Err(error) = self.tell_ages_anew(Clock::house().steady()).await {
             tracing::warn!(%error, "the ages of what waits for a sink stand as the last run left them");
         }
+    }
+
+    /// The clock of this process goes on from what the last daemon believed: see [`Clock::believed`].
+    pub async fn recall_clock(&self, leap: Duration) -> Result<()> {
+        let known = self.call("recall_clock", async {
+            let known = sqlx::query("SELECT value FROM meta WHERE name = $1")
+                .bind(BELIEVED)
+                .fetch_optional(&self.0.pool)
+                .await?;
+            Ok(known.map(|row| row.try_get::<String, _>("value")).transpose()?)
+        });
+        let known = known.await?.and_then(|known| known.parse().ok());
+        Clock::house().recall(known.map(Timestamp), leap);
+        Ok(())
     }
 
     async fn tell_ages_anew(&self, now: Timestamp) -> Result<()> {
@@ -29,7 +46,7 @@ impl Store {
         let known = known.map(|row| row.try_get::<String, _>("value")).transpose()?;
         if let Some(known) = known.and_then(|known| known.parse::<i64>().ok()) {
             // What was given up is shown by when that was.
-            sqlx::query("UPDATE outbox SET created = created + $1 WHERE state <> 'parked'")
+            sqlx::query("UPDATE outbox SET created = created + $1, done_at = done_at + $1 WHERE state <> 'parked'")
                 .bind(now.0.saturating_sub(known))
                 .execute(&mut *write.tx)
                 .await?;
@@ -54,7 +71,13 @@ impl Store {
 
 impl Write<'_> {
     /// The steady clock goes into the store, for the next life.
-    pub(super) async fn note_steady(&mut self, now: Timestamp) -> Result<()> {
+    async fn note_steady(&mut self, now: Timestamp) -> Result<()> {
         self.put_meta(KNOWN, &now.0.to_string()).await
+    }
+
+    /// So does what is believed; for a daemon that has recalled it.
+    pub(super) async fn note_clock(&mut self, now: Timestamp) -> Result<()> {
+        self.note_steady(now).await?;
+        self.put_meta(BELIEVED, &Clock::house().believed().0.to_string()).await
     }
 }

@@ -11,7 +11,7 @@ use crate::evidence::wall_clock;
 /// Held as long as the value lives.
 #[derive(Debug)]
 pub struct FolderLock {
-    _file: File,
+    file: File,
 }
 
 impl FolderLock {
@@ -45,6 +45,14 @@ impl FolderLock {
         file.rewind().map_err(io)?;
         // Only told to whoever comes second: a full disk must not keep anyone from starting.
         let _ = writeln!(file, "{} {}", std::process::id(), wall_clock());
-        Ok(Self { _file: file })
+        Ok(Self { file })
+    }
+}
+
+impl Drop for FolderLock {
+    /// Said, not left to the closing of the file: a child process that is just being started holds a copy of it until
+    /// it becomes another program.
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
     }
 }

@@ -230,16 +230,19 @@ impl Store {
 
     /// Deletes what was delivered, withdrawn or told in a summary before `before`. Parked messages stay.
     pub async fn prune_outbox(&self, before: Timestamp) -> Result<u64> {
-        let mut write = self.write().await?;
-        let gone = sqlx::query(
-            "DELETE FROM outbox WHERE state IN ('delivered', 'withdrawn', 'summarised') AND done_at < $1",
-        )
-        .bind(before.0)
-        .execute(&mut *write.tx)
-        .await?
-        .rows_affected();
-        write.commit().await?;
-        Ok(gone)
+        self.call("prune_outbox", async {
+            let mut write = self.write().await?;
+            let gone = sqlx::query(
+                "DELETE FROM outbox WHERE state IN ('delivered', 'withdrawn', 'summarised') AND done_at < $1",
+            )
+            .bind(before.0)
+            .execute(&mut *write.tx)
+            .await?
+            .rows_affected();
+            write.commit().await?;
+            Ok(gone)
+        })
+        .await
     }
 
     /// Adds messages that no change stands behind (used by tests and announcements).

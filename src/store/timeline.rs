@@ -4,7 +4,7 @@ use sqlx::Row as _;
 
 use super::{Result, Store, corrupt};
 use crate::event::{ChannelId, Level, Timestamp};
-use crate::evidence::wall_clock;
+use crate::evidence::believed;
 
 /// How much of a channel is kept behind its newest sample, in milliseconds.
 const KEEP_MS: i64 = 24 * 3_600_000;
@@ -29,7 +29,7 @@ impl Store {
             if samples.is_empty() {
                 return Ok(());
             }
-            let now = wall_clock();
+            let now = believed();
             let mut write = self.write().await?;
             for sample in samples {
                 sqlx::query(

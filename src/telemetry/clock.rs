@@ -21,7 +21,23 @@ struct Inner {
     begun: Timestamp,
     /// The latest time given or floor set, and the monotonic time of it.
     latest: Mutex<(Timestamp, Duration)>,
+    belief: Mutex<Belief>,
 }
+
+/// Time as it is believed.
+#[derive(Debug)]
+struct Belief {
+    /// The latest time that was believed, and the monotonic time of it.
+    known: Option<(Timestamp, Duration)>,
+    /// How far the machine's time may leave what is known and the time since, either way.
+    leap: Duration,
+}
+
+/// Longest that a daemon may have been off, or a machine's time be put right by, unless the config says otherwise.
+pub const LEAP: Duration = Duration::from_secs(7 * 86_400);
+
+/// 2024-01-01, before this was written. What was known of an earlier time came from a machine without a clock.
+const WRITTEN: Timestamp = Timestamp(1_704_067_200_000);
 
 enum Source {
     Machine(Instant),
@@ -77,7 +93,8 @@ impl Clock {
     fn of(source: Source) -> Self {
         let begun = source.read().0;
         let latest = Mutex::new((Timestamp(i64::MIN), Duration::ZERO));
-        Self(Arc::new(Inner { source, begun, latest }))
+        let belief = Mutex::new(Belief { known: None, leap: LEAP });
+        Self(Arc::new(Inner { source, begun, latest, belief }))
     }
 
     /// The one clock of this process, for what has no clock of its own.
@@ -120,6 +137,45 @@ impl Clock {
         let ran = self.read().1;
         let now = self.now();
         *self.0.latest.lock() = (now.max(time), ran);
+    }
+
+    /// The time by which what is kept ages: what the machine shows, as long as that is no further than a leap from what
+    /// was believed last and the time since; beyond it, the latter. So nothing is deleted because somebody set the
+    /// machine's time to another year, and what is kept meanwhile does not look as if it were of that year. A daemon
+    /// that was off for longer than a leap keeps things for longer, by as much.
+    pub fn believed(&self) -> Timestamp {
+        self.belief().0
+    }
+
+    /// How far what the machine shows is from what is believed, in milliseconds, if it is not believed.
+    pub fn disbelieved(&self) -> Option<i64> {
+        let (believed, shown) = self.belief();
+        (believed != shown).then(|| shown.since(believed))
+    }
+
+    fn belief(&self) -> (Timestamp, Timestamp) {
+        let (shown, ran) = self.read();
+        let mut belief = self.0.belief.lock();
+        let Some((known, then)) = belief.known else {
+            belief.known = Some((shown, ran));
+            return (shown, shown);
+        };
+        let since = i64::try_from(ran.saturating_sub(then).as_millis()).unwrap_or(i64::MAX);
+        let expected = known.plus_ms(since);
+        let far = u128::from(shown.0.abs_diff(expected.0)) > belief.leap.as_millis();
+        if far && expected >= WRITTEN {
+            return (expected, shown);
+        }
+        belief.known = Some((shown, ran));
+        (shown, shown)
+    }
+
+    /// What an earlier run believed last, and how far the machine's time may be from it now.
+    pub fn recall(&self, known: Option<Timestamp>, leap: Duration) {
+        let ran = self.ran();
+        let mut belief = self.0.belief.lock();
+        belief.leap = leap;
+        belief.known = known.map(|known| (known, ran));
     }
 
     /// Time that has passed since the clock was made; jumps of the machine's time do not touch it.
@@ -191,6 +247,42 @@ mod tests {
         clock.at_least(T0.plus_ms(HOUR));
         assert_eq!(clock.steady(), T0.plus_ms(1000));
         assert_eq!(clock.shown(), T0.plus_ms(1000 - 364 * 24 * HOUR - 23 * HOUR));
+    }
+
+    #[test]
+    fn a_year_that_somebody_set_is_not_believed_and_what_a_daemon_may_have_been_off_for_is() {
+        let (day, year) = (24 * HOUR, 365 * 24 * HOUR);
+        let (clock, hand) = Clock::by_hand(T0);
+        assert_eq!(clock.believed(), T0);
+        for jump in [year, -2 * year] {
+            hand.jump(jump);
+            hand.pass(Duration::from_secs(10));
+        }
+        assert_eq!(clock.believed(), T0.plus_ms(20_000));
+        assert_eq!(clock.disbelieved(), Some(-year));
+        hand.jump(year);
+        assert_eq!((clock.believed(), clock.disbelieved()), (clock.shown(), None));
+        // Days by days, as a machine that sleeps.
+        for _ in 0..5 {
+            hand.jump(6 * day);
+            assert_eq!(clock.believed(), clock.shown());
+        }
+
+        // What the last run knew.
+        let start = |known: i64| {
+            let (clock, hand) = Clock::by_hand(T0);
+            clock.recall(Some(T0.plus_ms(known)), LEAP);
+            hand.pass(Duration::from_secs(1));
+            clock.believed().since(T0)
+        };
+        assert_eq!(start(-6 * day), 1_000, "it was off");
+        assert_eq!(start(-year), 1_000 - year, "it runs on from what was known");
+        assert_eq!(start(year), 1_000 + year);
+        let known = Timestamp(0).since(T0);
+        assert_eq!(start(known), 1_000, "a machine without a clock knew nothing");
+        let (clock, _) = Clock::by_hand(T0);
+        clock.recall(Some(T0.plus_ms(-year)), Duration::from_millis(year as u64));
+        assert_eq!(clock.believed(), T0, "an operator says so");
     }
 
     #[test]

@@ -46,7 +46,7 @@ const fn family(
 }
 
 /// Every family but `vigie_process_*`, which the process collector brings.
-pub const FAMILIES: [Family; 29] = [
+pub const FAMILIES: [Family; 30] = [
     family(
         "vigie_feed_events_total",
         Counter,
@@ -160,6 +160,12 @@ pub const FAMILIES: [Family; 29] = [
         Counter,
         &["reason"],
         "Tries of the store that failed, by what is to be mended.",
+    ),
+    family(
+        "vigie_clock_disbelieved_seconds",
+        Gauge,
+        &[],
+        "How far the machine's time is from what retention believes; 0 when it is believed.",
     ),
     family("vigie_store_waiting", Gauge, &[], "Things that wait in memory for the store."),
     family(

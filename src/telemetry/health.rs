@@ -35,6 +35,8 @@ impl Status {
 pub enum Component<'a> {
     Store,
     Models,
+    /// The machine's time against what is believed of it.
+    Clock,
     /// The config on disk against the one in force.
     Config,
     Feed(&'a str),
@@ -44,6 +46,7 @@ pub enum Component<'a> {
 struct Parts {
     store: Status,
     models: Status,
+    clock: Status,
     config: Status,
     feeds: BTreeMap<String, (Status, Vec<String>)>,
     sinks: BTreeMap<String, Status>,
@@ -54,6 +57,7 @@ impl Default for Parts {
         Self {
             store: Status::Starting,
             models: Status::Starting,
+            clock: Status::Up,
             config: Status::Up,
             feeds: BTreeMap::new(),
             sinks: BTreeMap::new(),
@@ -79,7 +83,7 @@ pub struct Ready {
 /// A part that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Degraded {
-    /// `store`, `models`, `config`, `feed` or `sink`.
+    /// `store`, `models`, `clock`, `config`, `feed` or `sink`.
     pub component: &'static str,
     /// Name of the feed or sink; empty for the others.
     pub name: String,
@@ -111,6 +115,7 @@ impl Health {
         match component {
             Component::Store => parts.store = status,
             Component::Models => parts.models = status,
+            Component::Clock => parts.clock = status,
             Component::Config => parts.config = status,
             Component::Feed(name) => {
                 if let Some(feed) = parts.feeds.get_mut(name) {
@@ -129,7 +134,7 @@ impl Health {
     pub fn forget(&self, component: Component) {
         let mut parts = self.0.write();
         match component {
-            Component::Store | Component::Models | Component::Config => {}
+            Component::Store | Component::Models | Component::Clock | Component::Config => {}
             Component::Feed(name) => drop(parts.feeds.remove(name)),
             Component::Sink(name) => drop(parts.sinks.remove(name)),
         }
@@ -141,6 +146,7 @@ impl Health {
         match component {
             Component::Store => parts.store.clone(),
             Component::Models => parts.models.clone(),
+            Component::Clock => parts.clock.clone(),
             Component::Config => parts.config.clone(),
             Component::Feed(name) => {
                 parts.feeds.get(name).map(|feed| feed.0.clone()).unwrap_or_default()
@@ -166,6 +172,7 @@ impl Health {
         };
         add("store", "", &parts.store, &[]);
         add("models", "", &parts.models, &[]);
+        add("clock", "", &parts.clock, &[]);
         add("config", "", &parts.config, &[]);
         for (name, (status, channels)) in &parts.feeds {
             let up_in_part = matches!(status, Status::Degraded(_));

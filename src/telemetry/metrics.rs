@@ -49,6 +49,7 @@ struct Inner {
     store_commit: HistogramVec,
     store_failures: IntCounterVec,
     store_waiting: IntGaugeVec,
+    clock_disbelieved: IntGaugeVec,
     alerts_unsaved: IntCounterVec,
     journal_entries: IntCounterVec,
     model_info: IntGaugeVec,
@@ -139,6 +140,7 @@ impl Metrics {
             store_commit: make.histogram("vigie_store_commit_seconds"),
             store_failures: make.counter("vigie_store_failures_total"),
             store_waiting: make.gauge("vigie_store_waiting"),
+            clock_disbelieved: make.gauge("vigie_clock_disbelieved_seconds"),
             alerts_unsaved: make.counter("vigie_alerts_unsaved_total"),
             journal_entries: make.counter("vigie_journal_entries_total"),
             model_info: make.gauge("vigie_model_info"),
@@ -159,6 +161,7 @@ impl Metrics {
         let m = &self.0;
         m.store_commit.with_label_values(NONE);
         m.store_waiting.with_label_values(NONE);
+        m.clock_disbelieved.with_label_values(NONE);
         m.alerts_unsaved.with_label_values(NONE);
         for reason in ["full", "read_only", "locked", "damaged", "other"] {
             m.store_failures.with_label_values(&[reason]);
@@ -385,6 +388,11 @@ impl Metrics {
     /// Things that wait for the store.
     pub fn set_store_waiting(&self, waiting: usize) {
         self.0.store_waiting.with_label_values(NONE).set(waiting as i64);
+    }
+
+    /// How far the machine's time is ahead of what is believed, in milliseconds; 0: it is believed.
+    pub fn set_clock_disbelieved(&self, ahead_ms: i64) {
+        self.0.clock_disbelieved.with_label_values(NONE).set(ahead_ms / 1_000);
     }
 
     /// An alert was sent before it was durable.

@@ -10,7 +10,7 @@ pub mod logging;
 mod metrics;
 pub mod systemd;
 
-pub use clock::{Clock, Hand};
+pub use clock::{Clock, Hand, LEAP};
 pub use families::{Corrected, Dropped, FAMILIES, Family, FamilyKind};
 pub use fault::Faults;
 #[cfg(debug_assertions)]

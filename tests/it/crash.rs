@@ -18,6 +18,9 @@ use sqlx::{Connection, Row, SqliteConnection};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
+use vigie::cli::replay::replay;
+use vigie::cli::setup;
+use vigie::config::Config;
 use vigie::sim::Scenario;
 use vigie::telemetry::STEPS;
 
@@ -324,12 +327,15 @@ impl House {
         rows.iter().map(|row| ((row.get("alert"), row.get("revision")), row.get("body"))).collect()
     }
 
-    /// What a replay of the journal tells, from segment number `from` on.
-    fn replayed(&self, from: usize) -> BTreeSet<String> {
-        let mut command = self.vigie(&["replay", "--json"]);
-        let out = command.args(&self.segments()[from..]).output().expect("vigie runs");
-        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
-        String::from_utf8(out.stdout).expect("UTF-8").lines().map(str::to_owned).collect()
+    /// What a replay of the journal tells, from segment number `from` on: of each revision its id and all of it.
+    fn replayed(&self, config: &Config, from: usize) -> BTreeSet<(String, String)> {
+        let mut told = BTreeSet::new();
+        let done = replay(&self.segments()[from..], config, 1, &mut |change| {
+            let id = format!("{}-{}", change.alert.id, change.alert.revision);
+            told.insert((id, serde_json::to_string(change).expect("JSON")));
+        });
+        done.unwrap_or_else(|error| panic!("the journal cannot be replayed: {error}"));
+        told
     }
 
     /// The journal's segments, oldest first.
@@ -516,7 +522,7 @@ async fn however_often_it_is_killed_it_tells_what_an_uninterrupted_run_tells() {
     let mut random = StdRng::seed_from_u64(seed);
     let (mut done, mut struck) = (0, BTreeMap::<&str, u32>::new());
     let mut steps = STEPS.into_iter().cycle();
-    let deadline = crate::long::deadline();
+    let (begun, deadline) = (Instant::now(), crate::long::deadline());
     let over = || deadline.is_some_and(|deadline| Instant::now() > deadline);
     while done < kills && !over() {
         let house = House::new(&plan(SPEED)).await;
@@ -559,12 +565,13 @@ async fn however_often_it_is_killed_it_tells_what_an_uninterrupted_run_tells() {
         );
         assert_eq!(house.receiver.ids(), told, "VIGIE_SEED={seed}, {deaths:?}");
         // The journal, from any segment on: what it tells is told as it was.
-        let mut before: Option<BTreeSet<String>> = None;
+        let mut before: Option<BTreeSet<(String, String)>> = None;
+        let config = setup::config(&house.config()).unwrap_or_else(|errors| panic!("{errors}"));
         let segments = house.segments().len();
         for from in (0..segments).step_by(rounds(4, 1) as usize) {
-            let replayed = house.replayed(from);
+            let replayed = house.replayed(&config, from);
             let whole = before.get_or_insert_with(|| replayed.clone());
-            let strange: Vec<&String> = replayed.difference(whole).collect();
+            let strange: Vec<&(String, String)> = replayed.difference(whole).collect();
             assert!(
                 strange.is_empty(),
                 "VIGIE_SEED={seed}, from segment {from}, {deaths:?}: {strange:#?}"
@@ -572,20 +579,14 @@ async fn however_often_it_is_killed_it_tells_what_an_uninterrupted_run_tells() {
         }
         let torn =
             deaths.iter().any(|(_, harm)| harm.is_some_and(|harm| harm.starts_with("the journal")));
-        let ids: BTreeSet<String> = before.into_iter().flatten().map(|line| id(&line)).collect();
+        let ids: BTreeSet<String> = before.into_iter().flatten().map(|(id, _)| id).collect();
         let right = if torn { ids.is_subset(&told) } else { ids == told };
         assert!(right, "the journal, VIGIE_SEED={seed}, {deaths:?}: {ids:?}");
-        eprintln!("{done} kills");
+        eprintln!("{done} kills in {:.0} s", begun.elapsed().as_secs_f32());
     }
     eprintln!("{done} kills, at steps: {struck:?}");
     let least = if over() { 1 } else { rounds(2, STEPS.len() as u64) as usize };
     assert!(struck.len() >= least, "the steps were reached: {struck:?}");
-}
-
-/// The id of an event.
-fn id(line: &str) -> String {
-    let event: serde_json::Value = serde_json::from_str(line).expect("JSON");
-    event["id"].as_str().expect("an id").to_owned()
 }
 
 type Revisions = BTreeMap<(String, i64), String>;

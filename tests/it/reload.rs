@@ -23,25 +23,45 @@ const CHANNELS: u64 = 6;
 /// Messages a second of each feed.
 const RATE: u64 = 60;
 
-/// A platform that speaks the wire format: numbered messages over and over from the cursor on, until it is told to stop.
-struct Platform {
-    port: u16,
+/// A platform that speaks the wire format: numbered lines from the cursor on, until it is told to stop.
+pub struct Platform {
+    pub port: u16,
     name: &'static str,
-    connections: AtomicU64,
-    /// Messages that were ever sent: numbers below it.
-    sent: AtomicU64,
-    stop: AtomicBool,
+    line: Line,
+    /// Lines a second.
+    rate: u64,
+    pub connections: AtomicU64,
+    /// Lines that were ever sent: numbers below it.
+    pub sent: AtomicU64,
+    pub stop: AtomicBool,
+    /// How often it was killed: whoever is connected then is connected no more.
+    pub killed: AtomicU64,
+}
+
+/// The line of a number, told at a time by a platform of a name.
+pub type Line = fn(&str, u64, jiff::Timestamp) -> String;
+
+/// Messages that say nothing much.
+fn good_evening(name: &str, n: u64, at: jiff::Timestamp) -> String {
+    format!(
+        r#"{{"type":"chat","id":"{name}-{n}","at":"{at:.3}","channel":"{name}:{}","user":{{"id":"u{}"}},"text":"good evening number {n}"}}"#,
+        n % CHANNELS,
+        n % 97,
+    )
 }
 
 impl Platform {
-    fn start(name: &'static str) -> Arc<Self> {
+    pub fn start(name: &'static str, line: Line, rate: u64) -> Arc<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let platform = Arc::new(Self {
             port: listener.local_addr().unwrap().port(),
             name,
+            line,
+            rate,
             connections: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             stop: AtomicBool::new(false),
+            killed: AtomicU64::new(0),
         });
         let serving = platform.clone();
         std::thread::spawn(move || {
@@ -56,22 +76,17 @@ impl Platform {
     /// Until the other side goes.
     fn serve(&self, stream: TcpStream) -> Option<()> {
         self.connections.fetch_add(1, Ordering::SeqCst);
+        let killed = self.killed.load(Ordering::SeqCst);
         let mut socket = accept(stream).ok()?;
         let Message::Text(text) = socket.read().ok()? else { return None };
         let asked: Value = serde_json::from_str(&text).ok()?;
         assert_eq!(asked["type"], "subscribe");
         let mut next: u64 = asked["resume"].as_str().map_or(0, |cursor| cursor.parse().unwrap());
         socket.get_mut().set_read_timeout(Some(Duration::from_millis(1))).ok()?;
-        loop {
+        while self.killed.load(Ordering::SeqCst) == killed {
             let stop = self.stop.load(Ordering::SeqCst);
             if !stop || next < self.sent.load(Ordering::SeqCst) {
-                let at = jiff::Timestamp::now();
-                let text = format!(
-                    r#"{{"type":"chat","id":"{0}-{next}","at":"{at:.3}","channel":"{0}:{1}","user":{{"id":"u{2}"}},"text":"good evening number {next}"}}"#,
-                    self.name,
-                    next % CHANNELS,
-                    next % 97,
-                );
+                let text = (self.line)(self.name, next, jiff::Timestamp::now());
                 socket.send(Message::text(text)).ok()?;
                 next += 1;
                 self.sent.fetch_max(next, Ordering::SeqCst);
@@ -87,13 +102,14 @@ impl Platform {
                     if error.kind() == std::io::ErrorKind::WouldBlock => {}
                 Err(_) => return None,
             }
-            std::thread::sleep(Duration::from_millis(if stop { 50 } else { 1000 / RATE }));
+            std::thread::sleep(Duration::from_millis(if stop { 50 } else { 1000 / self.rate }));
         }
+        None
     }
 }
 
 /// The daemon; killed when dropped, its log shown if the test fails.
-struct Daemon {
+pub struct Daemon {
     child: Child,
     folder: PathBuf,
     port: u16,
@@ -101,10 +117,15 @@ struct Daemon {
 
 impl Daemon {
     fn start(folder: &Path, port: u16) -> Self {
+        Self::start_with(folder, port, &[])
+    }
+
+    pub fn start_with(folder: &Path, port: u16, credentials: &[(&str, &str)]) -> Self {
         let child = Command::new(env!("CARGO_BIN_EXE_vigie"))
             .args(["run", "-c"])
             .arg(folder.join("vigie.toml"))
             .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .envs(credentials.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(fs::File::create(folder.join("log")).unwrap())
@@ -117,7 +138,7 @@ impl Daemon {
         daemon
     }
 
-    fn get(&self, path: &str) -> Option<(u16, String)> {
+    pub fn get(&self, path: &str) -> Option<(u16, String)> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
         write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             .ok()?;
@@ -128,13 +149,13 @@ impl Daemon {
     }
 
     /// The sum of the series of `/metrics` that begin like this.
-    fn metric(&self, start: &str) -> f64 {
+    pub fn metric(&self, start: &str) -> f64 {
         let (_, page) = self.get("/metrics").unwrap();
         let of = page.lines().filter(|line| line.starts_with(start));
         of.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum()
     }
 
-    fn until(&self, what: &str, done: impl Fn() -> bool) {
+    pub fn until(&self, what: &str, done: impl Fn() -> bool) {
         let until = Instant::now() + Duration::from_secs(120);
         while !done() {
             assert!(Instant::now() < until, "waited in vain until {what}");
@@ -163,17 +184,17 @@ impl Daemon {
         OUTCOMES.into_iter().zip(before).zip(after).find(|((_, b), a)| a > b).unwrap().0.0
     }
 
-    fn ready(&self) -> String {
+    pub fn ready(&self) -> String {
         self.get("/readyz").unwrap().1
     }
 
-    fn memory_kib(&self) -> u64 {
+    pub fn memory_kib(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
         line.trim().trim_end_matches(" kB").trim().parse().unwrap()
     }
 
-    fn end(mut self) {
+    pub fn end(mut self) {
         self.signal("-TERM");
         let until = Instant::now() + Duration::from_secs(60);
         while self.child.try_wait().unwrap().is_none() {
@@ -205,7 +226,7 @@ struct Place {
 impl Place {
     fn new() -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let (main, extra) = (Platform::start("main"), Platform::start("extra"));
+        let [main, extra] = ["main", "extra"].map(|name| Platform::start(name, good_evening, RATE));
         Self { folder: tempfile::tempdir().unwrap(), port, main, extra }
     }
 
@@ -263,7 +284,7 @@ fn event(line: &str) -> (String, Value) {
     (event["id"].as_str().unwrap().to_owned(), event["data"].take())
 }
 
-fn has_runtime() -> bool {
+pub fn has_runtime() -> bool {
     let there = vigie::model::load_runtime(None).is_ok();
     if !there {
         eprintln!("SKIPPED: ONNX Runtime is not here (make test fetches it)");
@@ -368,7 +389,7 @@ fn reloads_under_load_lose_no_event_and_no_alert_and_the_journal_knows_which_con
 }
 
 /// How often each event stands in the journal, and digests of the terms in it.
-fn consumed(state: &Path) -> (BTreeMap<String, u64>, BTreeSet<String>) {
+pub fn consumed(state: &Path) -> (BTreeMap<String, u64>, BTreeSet<String>) {
     let mut events: BTreeMap<String, u64> = BTreeMap::new();
     let mut terms = BTreeSet::new();
     for entry in Reader::open(&[state.to_owned()]).unwrap() {

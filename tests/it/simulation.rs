@@ -28,6 +28,8 @@ mod world;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use vigie::alert::Change;
+
 use crate::long::rounds;
 
 use self::house::{Outcome, Setting};
@@ -56,20 +58,42 @@ fn run(plan: &Plan, words: bool) -> (Outcome, Vec<String>) {
     let should = match plan.live {
         // Seconds of a clock are no matter of the lines alone: a house in which nothing goes wrong tells.
         true => {
-            let folder = self::folder();
-            let calm = Plan { shape: plan.shape.clone(), ..Plan::calm(plan.seed) };
-            let out = house::evening(&setting, &calm, &story, folder.path(), false);
-            model::Should {
-                revisions: out.revisions,
-                channels: out.channels,
-                consumed: Default::default(),
-                shed: check::shed(folder.path()),
+            let mut should = calm(&setting, plan);
+            if plan.shape.flood > 0 {
+                // What nobody else hears of.
+                let mut quiet = plan.clone();
+                quiet.shape.flood = 0;
+                let quiet = calm(&setting, &quiet);
+                let flooded = |change: &Change| change.alert.channel.as_str() == story::FLOODED;
+                should.revisions.retain(|_, change| flooded(change));
+                let others = quiet.revisions.into_iter().filter(|(_, change)| !flooded(change));
+                should.revisions.extend(others);
+                should.shed.retain(|channel| channel == story::FLOODED);
             }
+            should
+        }
+        // What was told, where not all was; after a death that is no longer a matter of the lines alone.
+        false if out.lives == 1 && plan.forgets.contains(&true) => {
+            model::should(&setting, &out.told)
         }
         false => model::should(&setting, &story),
     };
     let wrong = check::check(&setting, plan, &story, &should, &out, folder.path());
     (out, wrong)
+}
+
+/// What comes of an evening on a live clock in which nothing goes wrong.
+fn calm(setting: &Setting, plan: &Plan) -> model::Should {
+    let folder = folder();
+    let calm = Plan { shape: plan.shape.clone(), ..Plan::calm(plan.seed) };
+    let story = story::story(plan.seed, &plan.shape);
+    let out = house::evening(setting, &calm, &story, folder.path(), false);
+    model::Should {
+        revisions: out.revisions,
+        channels: out.channels,
+        consumed: Default::default(),
+        shed: check::shed(folder.path()),
+    }
 }
 
 /// Runs seeds on as many threads as there are cores; tells the first that fails.
@@ -155,6 +179,7 @@ fn must_be_right(seed: u64, wrongly: impl FnOnce(&mut Plan)) -> Outcome {
     plan.shape.channels = 5;
     wrongly(&mut plan);
     plan.lost.resize(plan.shape.begins.len(), Vec::new());
+    plan.forgets.resize(plan.shape.begins.len(), false);
     plan.shape.twins &= plan.shape.begins.len() > 1;
     let (out, wrong) = run(&plan, false);
     assert!(wrong.is_empty(), "{plan:#?}: {wrong:#?}");
@@ -170,6 +195,21 @@ fn every_channel_that_changed_is_in_the_next_checkpoint() {
         plan.deaths = std::iter::once(60_000..61_000).collect();
     });
     assert_eq!(out.lives, 2);
+}
+
+#[test]
+fn what_a_platform_has_forgotten_is_a_gap_in_every_channel_and_nothing_else() {
+    for dies in [false, true] {
+        let out = must_be_right(6, |plan| {
+            plan.forgets = vec![true; plan.shape.begins.len()];
+            plan.lost = vec![vec![20_000..40_000, 60_000..61_000]; plan.shape.begins.len()];
+            // Most channels are asleep when it is told.
+            plan.memory = 1;
+            let death = 45_000..50_000;
+            plan.deaths = dies.then_some(death).into_iter().collect();
+        });
+        assert!(out.forgotten.iter().flatten().count() > 0, "something was forgotten");
+    }
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! What a crash or a bad disk leaves is recovered or named: torn journals, logs of the database that were cut, decisions
 //! whose commit failed.
 
-use std::time::Duration;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use vigie::alert::State;
 use vigie::event::{Consumed, Decision, Fuel, Level};
@@ -63,10 +64,19 @@ fn old_segments_go_by_their_age() {
     };
     let before = segments();
     assert!(before.len() > 3, "{before:?}");
-    let old = std::time::SystemTime::now() - Duration::from_secs(700);
+    // One was written long ago, one is dated to 1970 for want of a clock, and was not.
+    let set = |path: &Path, at: SystemTime| {
+        std::fs::File::options().write(true).open(path).unwrap().set_modified(at).unwrap();
+    };
+    let old = SystemTime::now() - Duration::from_secs(700);
     for path in &before[..2] {
-        std::fs::File::options().write(true).open(path).unwrap().set_modified(old).unwrap();
+        let number = path.file_name().unwrap().to_str().unwrap().split_once('-').unwrap().1;
+        let begun = old.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis() - 1_000;
+        let long_ago = path.with_file_name(format!("{begun:013}-{number}"));
+        std::fs::rename(path, &long_ago).unwrap();
+        set(&long_ago, old);
     }
+    set(&before[2], SystemTime::UNIX_EPOCH);
     drop(Journal::open(dir.path(), options()).unwrap());
     let after = segments();
     assert_eq!(after[..before.len() - 2], before[2..], "the two old ones went, and no other");

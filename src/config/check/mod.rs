@@ -143,6 +143,7 @@ fn provider_and_server(config: &Config, check: &mut Checker) {
     }
     check.positive("store.journal_keep", config.store.journal_keep);
     check.positive("store.checkpoint", config.store.checkpoint);
+    check.positive("store.clock_leap", config.store.clock_leap);
 }
 
 fn levels(config: &Config, check: &mut Checker) {

@@ -9,13 +9,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use parking_lot::Mutex;
 
 use super::{Entry, Full, Header, JournalError, VERSION};
 use crate::event::{ChannelId, Consumed, Timestamp};
-use crate::evidence::wall_clock;
+use crate::evidence::believed;
 use crate::telemetry::Faults;
 
 /// Written lines reach the system at the latest after this.
@@ -420,7 +420,7 @@ impl Writer {
         let number = self.shared.segment.load(Ordering::Relaxed) + 1;
         // Names sort by time; a clock set back must not put a segment before an older one.
         let newest = segments(&self.dir)?.last().and_then(|path| begun_ms(path)).unwrap_or(0);
-        let ms = wall_clock().0.max(newest + 1);
+        let ms = believed().0.max(newest + 1);
         let path = self.dir.join(format!("{ms:013}-{number:06}.jsonl"));
         let io = |source| JournalError::Io { path: path.clone(), source };
         let file = OpenOptions::new().create_new(true).append(true).open(&path).map_err(io)?;
@@ -464,11 +464,12 @@ impl Writer {
         let open: u64 = self.open.values().map(|segment| size(&segment.path)).sum();
         let mut total = open + closed.iter().map(size).sum::<u64>();
         for path in closed {
-            let age = fs::metadata(&path)
-                .and_then(|meta| meta.modified())
-                .ok()
-                .and_then(|written| written.elapsed().ok())
-                .unwrap_or_default();
+            // A machine that had no clock when it was written: its name knows better.
+            let begun = begun_ms(&path).unwrap_or(0);
+            let written = fs::metadata(&path).and_then(|meta| meta.modified()).ok();
+            let written = written.and_then(|at| at.duration_since(SystemTime::UNIX_EPOCH).ok());
+            let written = written.map_or(0, |at| at.as_millis() as i64).max(begun);
+            let age = Duration::from_millis(believed().0.saturating_sub(written).max(0) as u64);
             if age <= self.options.keep && total <= self.options.cap {
                 break;
             }

@@ -25,15 +25,16 @@ use vigie::cli::recall::{recall, recall_told};
 use vigie::cli::setup;
 use vigie::cli::shard::{Shard, ToShard, Wiring};
 use vigie::cli::shelf::{FeedGaps, Shelf};
+use vigie::cli::sweep::Sweep;
 use vigie::cli::terms::{Standing, Terms};
 use vigie::config::Config;
 use vigie::delivery::{Delivery, SinkKind, SinkOptions};
-use vigie::event::{Kind, Level};
+use vigie::event::{Kind, Level, Timestamp};
 use vigie::evidence::{Evidence, EvidenceOptions, IdentityKey};
 use vigie::feed::Dedupe;
 use vigie::model::Door;
 use vigie::store::journal::{Journal, JournalOptions};
-use vigie::store::{Apart, Ballast, Store};
+use vigie::store::{Apart, Ballast, Keep, Store};
 use vigie::telemetry::{Dropped, Faults, Health, Metrics};
 
 use super::parts::{Aside, Feed, Scorer, Told, shard};
@@ -43,6 +44,8 @@ use super::world::{Wires, World};
 
 /// Longest that an evening may go on after its last line.
 const PATIENCE: i64 = 40 * 60_000;
+/// How often what is past its time is looked for.
+const SWEEP: Duration = Duration::from_secs(20);
 
 /// What every evening has in common.
 pub struct Setting {
@@ -65,6 +68,10 @@ pub struct Outcome {
     /// When each was first taken.
     pub first: BTreeMap<(String, String), i64>,
     pub wrong: Vec<String>,
+    /// What the platforms told, each thing once; and of each the gaps for what it had forgotten: the cursor that it was
+    /// asked for, from when to when.
+    pub told: Story,
+    pub forgotten: Vec<Vec<(usize, Timestamp, Timestamp)>>,
     /// What was logged at `info` and above.
     pub logs: String,
     /// Lines that the gate was given in the last life, those that were unreadable, and the metrics at its end.
@@ -136,8 +143,12 @@ pub fn evening(
             let took = std::mem::take(&mut *world.receivers.took.lock());
             out.took =
                 took.into_iter().map(|(key, bodies)| (key, bodies.into_iter().collect())).collect();
-            out.wrong = std::mem::take(&mut *world.receivers.wrong.lock());
+            out.wrong.append(&mut world.receivers.wrong.lock());
             out.first = std::mem::take(&mut *world.receivers.first.lock());
+            for (_, platform) in std::mem::take(&mut *world.platforms.lock()) {
+                out.told.feeds.push(platform.told);
+                out.forgotten.push(platform.gaps);
+            }
             out.logs = world.logs.text();
             out.digest = world.trace.digest();
             out.words = world.trace.lines();
@@ -153,12 +164,17 @@ pub fn evening(
 }
 
 async fn read(store: &Store) -> Outcome {
-    let mut revisions = BTreeMap::new();
+    let (mut revisions, mut wrong) = (BTreeMap::new(), Vec::new());
     let page = store.alerts(&vigie::store::AlertFilter { limit: 500, ..Default::default() }).await;
     for stored in page.expect("alerts").items {
         let id = stored.change.alert.id;
         for change in store.revisions(id).await.expect("revisions") {
             revisions.insert((id.to_string(), change.alert.revision), change);
+        }
+        for piece in
+            store.cited_by(id).await.expect("pieces").iter().filter(|piece| piece.gone.is_some())
+        {
+            wrong.push(format!("{id}: evidence of {} was deleted", piece.kept));
         }
     }
     let mut channels = BTreeMap::new();
@@ -176,7 +192,9 @@ async fn read(store: &Store) -> Outcome {
         channels,
         took: BTreeMap::new(),
         first: BTreeMap::new(),
-        wrong: Vec::new(),
+        wrong,
+        told: Story::default(),
+        forgotten: Vec::new(),
         logs: String::new(),
         given: 0,
         unreadable: 0,
@@ -221,6 +239,7 @@ impl Life<'_> {
         let end = runtime.block_on(async {
             *start.lock() = Some(tokio::time::Instant::now());
             let store = Store::open_apart(self.folder, apart).await.expect("it opens");
+            store.recall_clock(self.setting.config.store.clock_leap.0).await.expect("it is read");
             *world.receivers.store.lock() = Some(store.clone());
             let lives = self.day(store, clock);
             match death {
@@ -367,13 +386,13 @@ impl Life<'_> {
             inference: Arc::new(scorer),
             shard: to_shard.clone(),
             committer: to_committer,
-            evidence,
+            evidence: evidence.clone(),
             rows,
             sealer: IdentityKey::new(b"the same in every evening, thirty-two bytes"),
             sealed: LruCache::new(NonZeroUsize::new(64).expect("some")),
             new_identities: Vec::new(),
             metrics: metrics.clone(),
-            health,
+            health: health.clone(),
             observer,
             queues: ["chat", "look", "shard", "backlog"].map(|queue| metrics.queue(queue, 1)),
             paid: PaidCount::new(config.limits.paid_per_second),
@@ -385,6 +404,16 @@ impl Life<'_> {
             seq: 0,
             out: Vec::new(),
         };
+        let keep = Keep { channels: config.privacy.channels.0, cited: config.evidence.cited.0 };
+        let sweep =
+            Sweep { store: store.clone(), evidence, keep, metrics: metrics.clone(), health };
+        let sweeping = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(SWEEP).await;
+                sweep.look_at_clock();
+                sweep.run().await;
+            }
+        });
         let gate = tokio::spawn(gate.run(from_feeds, samples, saved, reloads, stop.clone()));
 
         // The evening, then what is left of it.
@@ -408,6 +437,7 @@ impl Life<'_> {
             assert!(world.now() < lasts + 2 * PATIENCE, "something is never delivered");
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
+        sweeping.abort();
         delivery.stop(Duration::from_secs(30)).await;
         drop(journal);
         let told = told.lock();

@@ -8,11 +8,12 @@ use std::sync::mpsc as std_mpsc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use serde_json::json;
 use tokio::sync::mpsc;
 use vigie::cli::commit::ToCommitter;
 use vigie::cli::observe::FeedCounts;
 use vigie::cli::shard::{Shard, ToShard};
-use vigie::event::{ChannelId, FeedItem, Keyer, Unscored, decode};
+use vigie::event::{ChannelId, FeedItem, Gap, Keyer, Unscored, decode};
 use vigie::feed::{FeedEvent, FeedObserver, FeedReport, FromFeed, ToFeed};
 use vigie::model::text::manner;
 use vigie::model::{
@@ -145,10 +146,16 @@ impl Scorer {
         own
     }
 
-    /// Makes room by shedding what may be: the oldest of the channel that has most of it waiting.
+    /// Makes room by shedding what may be, what is less dear first: the oldest of the channel that has most of it
+    /// waiting.
     fn make_room(waiting: &mut Vec<Job>) -> Option<Job> {
+        let low = Self::shed(waiting, Standing::Low);
+        low.or_else(|| Self::shed(waiting, Standing::High))
+    }
+
+    fn shed(waiting: &mut Vec<Job>, which: Standing) -> Option<Job> {
         let may_go = |job: &Job| match job {
-            Job::Message(Standing::Low, channel, ..) => Some(channel.clone()),
+            Job::Message(standing, channel, ..) if *standing == which => Some(channel.clone()),
             _ => None,
         };
         let mut counts: BTreeMap<ChannelId, usize> = BTreeMap::new();
@@ -307,7 +314,14 @@ impl Feed {
                     format!("feed {} asks from {from}, and {handled:?} was handled", self.place);
                 self.world.receivers.wrong.lock().push(what);
             }
-            self.play(from.saturating_sub(self.world.plan.overlap), &mut lots).await;
+            let from = match self.forgotten(from, &mut lots) {
+                Some((first, gap)) => {
+                    self.tell(FeedEvent::Item(FeedItem::Gap(gap))).await;
+                    first
+                }
+                None => from.saturating_sub(self.world.plan.overlap),
+            };
+            self.play(from, &mut lots).await;
             self.observer.report(self.place, FeedReport::Connected(false));
             let reason = "planned".to_owned();
             self.tell(FeedEvent::Disconnected { reason, attempt: 1 }).await;
@@ -315,6 +329,30 @@ impl Feed {
             self.sleep(wait).await;
             self.observer.report(self.place, FeedReport::Reconnect);
         }
+    }
+
+    /// Where a platform goes on that has forgotten what follows the cursor, and the gap that it tells.
+    fn forgotten(&self, from: usize, lots: &mut Lots) -> Option<(usize, Gap)> {
+        let (plan, now) = (&self.world.plan, self.world.now());
+        let mut platforms = self.world.platforms.lock();
+        let platform = platforms.entry(self.place).or_default();
+        let asked = plan.forgets[usize::from(self.place)] && from > 0;
+        // The end is told to everybody.
+        if asked && now < plan.shape.lasts && lots.permille(700) {
+            let first = self.lines.iter().position(|line| line.told > now)?;
+            platform.kept = platform.kept.max(first);
+        }
+        if from >= platform.kept {
+            return None;
+        }
+        let begins = plan.shape.begins[usize::from(self.place)];
+        let (told, first) = (self.lines[from].told, platform.kept);
+        let (from_at, to) = (begins.plus_ms(told.min(now)), begins.plus_ms(now));
+        platform.gaps.push((from, from_at, to));
+        let text = json!({"type": "gap", "from": from_at, "to": to}).to_string();
+        platform.told.push(Line { told: now, text });
+        self.world.note(format_args!("feed {} has forgotten {from} to {first}", self.place));
+        Some((first, Gap { channel: None, from: from_at, to }))
     }
 
     /// Tells the platform's lines from `from` on, until the connection is lost.
@@ -334,6 +372,13 @@ impl Feed {
             }
             if self.breaks() {
                 return;
+            }
+            {
+                let mut platforms = self.world.platforms.lock();
+                let platform = platforms.entry(self.place).or_default();
+                if platform.lines.insert(n) {
+                    platform.told.push(Line { told: self.world.now(), ..line.clone() });
+                }
             }
             match decode(&line.text, &keyer) {
                 Ok(item) => {

@@ -23,6 +23,8 @@ pub struct Plan {
     pub jumps: Vec<(i64, i64)>,
     /// Of each feed, when it is not connected.
     pub lost: Vec<Vec<Range<i64>>>,
+    /// Of each feed, whether its platform may have forgotten what follows a cursor.
+    pub forgets: Vec<bool>,
     /// What each feed tells again of what it told before its cursor.
     pub overlap: usize,
     /// Events between two cursors.
@@ -88,6 +90,8 @@ impl Plan {
             sink.slow = some(5_000..60_000);
             sink.mute = some(2_000..30_000);
         }
+        let lots = &mut Lots::of(seed, "forgets");
+        plan.forgets = plan.lost.iter().map(|_| lots.permille(200)).collect();
         plan
     }
 
@@ -116,6 +120,7 @@ impl Plan {
             deaths: Vec::new(),
             jumps: Vec::new(),
             lost: vec![Vec::new(); shape.begins.len()],
+            forgets: vec![false; shape.begins.len()],
             overlap: lots.within(0..6) as usize,
             cursor_every: lots.within(1..20) as usize,
             failing: Vec::new(),

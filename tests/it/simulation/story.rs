@@ -37,6 +37,9 @@ pub struct Shape {
 /// The channel that two feeds tell of.
 pub const TWINS: &str = "sim:twins";
 
+/// The channel that is flooded, if one is.
+pub const FLOODED: &str = "sim:0";
+
 /// What people are called, and how their ids begin: they must be told nowhere.
 pub const NAME: &str = "Nom Inconnu";
 pub const PERSON: &str = "person-";
@@ -203,6 +206,10 @@ impl Writer<'_> {
         let seconds = self.lots.within(4..12);
         for n in 0..self.shape.flood * seconds {
             let told = from + n * 1_000 / self.shape.flood;
+            // Somebody pays to be read, twice a second; that must never be shed.
+            if n % (self.shape.flood / 2) == 0 {
+                self.donation(told, "a gift in the flood");
+            }
             let author = n % 3;
             self.event(
                 told,

@@ -12,11 +12,13 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use vigie::delivery::{Outcome, Wire};
+use vigie::event::Timestamp;
 use vigie::store::{Plan as StorePlan, Store, When};
 use vigie::telemetry::Clock;
 
 use super::lots::Lots;
 use super::plan::{Plan, during};
+use super::story::Line;
 
 /// How long a receiver's answer is waited for.
 const TIMEOUT: i64 = 10_000;
@@ -27,10 +29,25 @@ pub struct World {
     /// Milliseconds of the evening.
     now: AtomicI64,
     pub receivers: Receivers,
+    /// Of each feed, what its platform does.
+    pub platforms: Mutex<BTreeMap<u16, Platform>>,
     disk: Mutex<Lots>,
     pub trace: Trace,
     /// What the house logs at `info` and above.
     pub logs: Logs,
+}
+
+/// What a platform knows, and what it told.
+#[derive(Default)]
+pub struct Platform {
+    /// It has forgotten the lines before this one.
+    pub kept: usize,
+    /// All that it told, once, in order.
+    pub told: Vec<Line>,
+    /// Lines that it told.
+    pub lines: BTreeSet<usize>,
+    /// The gaps for what it had forgotten: the cursor that it was asked for, from when to when.
+    pub gaps: Vec<(usize, Timestamp, Timestamp)>,
 }
 
 /// Takes what is logged.
@@ -115,6 +132,7 @@ impl World {
             plan,
             now: AtomicI64::new(0),
             receivers,
+            platforms: Mutex::default(),
             disk,
             trace,
             logs: Logs::default(),
@@ -148,7 +166,10 @@ impl World {
         Arc::new(move |what, when| {
             let (plan, now) = (&world.plan, world.now());
             // What is read at the start, and where a shard would wait for ever, is always there.
-            if matches!(what, "load_checkpoint" | "since_checkpoint" | "channel_state") {
+            if matches!(
+                what,
+                "recall_clock" | "load_checkpoint" | "since_checkpoint" | "channel_state"
+            ) {
                 return (Duration::ZERO, Ok(()));
             }
             let mut lots = world.disk.lock();
