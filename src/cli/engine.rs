@@ -20,34 +20,22 @@ use crate::store::{ChannelState, Sample};
 /// Samples of a channel's signals are taken at most this often, in channel time.
 const SAMPLE_MS: i64 = 15_000;
 
+/// Channels judged together: the rows of the escalation model's largest batch.
+pub const AT_ONCE: usize = 64;
+/// Channels whose second is to be judged at its end, remembered so that those of others are judged with it. One that is
+/// forgotten is judged alone.
+const OVER: usize = 1 << 17;
+
 /// Where the escalation model's outputs come from: the model itself, or a journal that recorded them.
 pub enum Oracle {
     None,
-    Model {
-        model: Box<Escalation>,
-        failures: u64,
-        /// Rows that are about to be asked for, with their answers, in this order.
-        foreseen: VecDeque<(Signals, [f32; 4])>,
-    },
+    Model { model: Box<Escalation>, failures: u64 },
     Recorded(VecDeque<[f32; 4]>),
 }
 
 impl Oracle {
     pub fn model(model: Option<Escalation>) -> Self {
-        model.map_or(Oracle::None, |model| Oracle::Model {
-            model: Box::new(model),
-            failures: 0,
-            foreseen: VecDeque::new(),
-        })
-    }
-
-    /// Runs the model over rows that are about to be asked for one by one: many at once cost a fifth of it each. An
-    /// answer depends on its own row alone, so whether it was foreseen cannot be seen in it.
-    fn foresee(&mut self, rows: Vec<Signals>) {
-        let Oracle::Model { model, foreseen, .. } = self else { return };
-        // A model that fails says so when it is asked.
-        let answers = model.run(&rows).unwrap_or_default();
-        *foreseen = rows.into_iter().zip(answers).collect();
+        model.map_or(Oracle::None, |model| Oracle::Model { model: Box::new(model), failures: 0 })
     }
 
     /// One set of outputs a row; nothing if there is no model, or it failed. Everything answered is also put into
@@ -55,22 +43,13 @@ impl Oracle {
     fn ask(&mut self, rows: &[Signals], asked: &mut Vec<[f32; 4]>) -> Vec<[f32; 4]> {
         let answers = match self {
             Oracle::None => Vec::new(),
-            Oracle::Model { model, failures, foreseen } => {
-                let place = match rows {
-                    [row] => foreseen.iter().position(|(known, _)| known == row),
-                    _ => None,
-                };
-                match place.and_then(|place| foreseen.drain(..=place).next_back()) {
-                    Some((_, answer)) => vec![answer],
-                    None => model.run(rows).unwrap_or_else(|error| {
-                        if *failures == 0 {
-                            tracing::error!(%error, "the escalation model failed; rules alone decide");
-                        }
-                        *failures += 1;
-                        Vec::new()
-                    }),
+            Oracle::Model { model, failures } => model.run(rows).unwrap_or_else(|error| {
+                if *failures == 0 {
+                    tracing::error!(%error, "the escalation model failed; rules alone decide");
                 }
-            }
+                *failures += 1;
+                Vec::new()
+            }),
             Oracle::Recorded(recorded) => {
                 if recorded.len() < rows.len() {
                     Vec::new()
@@ -82,6 +61,17 @@ impl Oracle {
         asked.extend_from_slice(&answers);
         answers
     }
+}
+
+/// What a channel will be judged by at a moment, computed with that of others: the model's answers to many rows at once
+/// cost a fifth of it each. An answer depends on its own row alone, so whether it was foreseen cannot be seen in it.
+#[derive(Clone, Debug)]
+struct Foreseen {
+    at: Timestamp,
+    /// The terms that the signals are capped and fade by.
+    terms: Arc<Terms>,
+    signals: Signals,
+    out: [f32; 4],
 }
 
 /// All that is remembered of one channel; what checkpoints and journal segments hold.
@@ -112,6 +102,12 @@ pub struct Slot {
     pub looking: Option<(u32, u64)>,
     #[serde(default)]
     pub feed_name: Box<str>,
+    /// Holds as long as nothing but time comes to the channel; not remembered.
+    #[serde(skip)]
+    foreseen: Option<Box<Foreseen>>,
+    /// Among the engine's ticking channels; not remembered.
+    #[serde(skip)]
+    ticking: bool,
 }
 
 /// What came of consuming one thing.
@@ -140,11 +136,23 @@ pub struct Engine {
     dirty: Vec<ChannelId>,
     /// Channels that time alone can change, in order of name.
     ticking: BTreeMap<ChannelId, ()>,
+    /// Channels by the second that is still to be judged at its end, in the order in which they came to it; and how many
+    /// they are. One that was judged meanwhile stands here still.
+    over: BTreeMap<i64, VecDeque<ChannelId>>,
+    overs: usize,
 }
 
 impl Engine {
     pub fn new(terms: Arc<Terms>, oracle: Oracle) -> Self {
-        Self { terms, oracle, slots: HashMap::new(), dirty: Vec::new(), ticking: BTreeMap::new() }
+        Self {
+            terms,
+            oracle,
+            slots: HashMap::new(),
+            dirty: Vec::new(),
+            ticking: BTreeMap::new(),
+            over: BTreeMap::new(),
+            overs: 0,
+        }
     }
 
     /// What is consumed from here on is judged under other terms. What channels remember stays.
@@ -153,19 +161,19 @@ impl Engine {
     }
 
     /// Puts back what a checkpoint or journal segment held.
-    pub fn restore(&mut self, channel: ChannelId, slot: Slot) {
-        self.note_ticking(&channel, &slot);
+    pub fn restore(&mut self, channel: ChannelId, mut slot: Slot) {
+        slot.ticking = self.ticking.contains_key(&channel);
+        note_ticking(&mut self.ticking, &channel, &mut slot);
         self.slots.insert(channel, Box::new(slot));
     }
 
     /// Takes over what was stored of a channel's alert and its state does not know: see [`Book::adopt`].
     pub fn adopt(&mut self, stored: &Change) -> bool {
         let channel = &stored.alert.channel;
-        let mut slot = self.slots.remove(channel).unwrap_or_default();
+        let slot = self.slots.entry_ref(channel).or_default();
         let adopted = slot.book.adopt(stored);
         slot.dirty |= adopted;
-        self.note_ticking(channel, &slot);
-        self.slots.insert(channel.clone(), slot);
+        note_ticking(&mut self.ticking, channel, slot);
         adopted
     }
 
@@ -221,42 +229,88 @@ impl Engine {
         self.ticking.contains_key(channel)
     }
 
-    /// These ticks come next, in this order: what the escalation model will be asked is asked at once, 64 at a time.
-    pub fn foresee(&mut self, ticks: &[(ChannelId, Timestamp)]) {
-        let row = |(channel, at): &(ChannelId, Timestamp)| {
-            let slot = self.slots.get(channel)?;
-            let mut signals = slot.channel.signals(slot.second_before(*at).unwrap_or(*at));
-            self.terms.cap(&mut signals);
-            Some(signals)
-        };
-        let rows = ticks.iter().filter_map(row).collect();
-        self.oracle.foresee(rows);
+    /// When a channel that was quiet until `until` is ticked: at the end of the second that is still to be judged, else at
+    /// the last whole one. None where that is no later than its time.
+    pub fn tick_at(&self, channel: &ChannelId, until: Timestamp) -> Option<Timestamp> {
+        let slot = self.slots.get(channel)?;
+        let at = Timestamp(until.second() * 1000);
+        Some(slot.second_before(at).unwrap_or(at)).filter(|at| *at > slot.now())
     }
 
-    fn note_ticking(&mut self, channel: &ChannelId, slot: &Slot) {
-        if slot.is_awake() {
-            self.ticking.insert(channel.clone(), ());
-        } else {
-            self.ticking.remove(channel);
+    /// These ticks come next: what the escalation model will be asked of them is asked at once, 64 at a time.
+    pub fn foresee(&mut self, ticks: &[(ChannelId, Timestamp)]) {
+        let Oracle::Model { model, .. } = &mut self.oracle else { return };
+        let (mut rows, mut of) = (Vec::with_capacity(ticks.len()), Vec::with_capacity(ticks.len()));
+        for (channel, at) in ticks {
+            let Some(slot) = self.slots.get_mut(channel) else { continue };
+            let at = slot.second_before(*at).unwrap_or(*at);
+            if slot.foresees(at, &self.terms) {
+                continue;
+            }
+            slot.channel.fade_by(&self.terms.fade);
+            rows.push(slot.signals(at, &self.terms));
+            of.push((channel, at));
         }
+        // A model that fails says so when it is asked.
+        let answers = model.run(&rows).unwrap_or_default();
+        for (((channel, at), signals), out) in of.into_iter().zip(rows).zip(answers) {
+            if let Some(slot) = self.slots.get_mut(channel) {
+                let terms = self.terms.clone();
+                slot.foreseen = Some(Box::new(Foreseen { at, terms, signals, out }));
+            }
+        }
+    }
+
+    /// Where this ends a second that is still to be judged: the same is foreseen of other channels whose second is over
+    /// by then. They are judged with their next event or tick, and come to that second no more unless out of order.
+    fn look_ahead(&mut self, entry: &Consumed) {
+        let Some(slot) = self.slots.get(&entry.channel) else { return };
+        let at = slot.now().max(entry.at);
+        let known = |end| slot.foresees(end, &self.terms);
+        if slot.second_before(at).is_none_or(known) || !matches!(self.oracle, Oracle::Model { .. })
+        {
+            return;
+        }
+        let mut together = vec![(entry.channel.clone(), at)];
+        while together.len() < AT_ONCE
+            && let Some(mut first) = self.over.first_entry().filter(|of| *of.key() < at.second())
+        {
+            let second = *first.key();
+            let Some(channel) = first.get_mut().pop_front() else {
+                first.remove();
+                continue;
+            };
+            self.overs -= 1;
+            let slot = self.slots.get(&channel);
+            let waits =
+                slot.is_some_and(|slot| slot.pending == Some(second) && slot.foreseen.is_none());
+            if waits && channel != entry.channel {
+                together.push((channel, Timestamp((second + 1) * 1000)));
+            }
+        }
+        self.foresee(&together);
     }
 
     /// Takes in one thing: ends the second before it if that is still to be judged, then judges what must be at once.
     pub fn consume(&mut self, entry: &Consumed) -> Step {
+        self.look_ahead(entry);
         let mut step = Step::default();
-        // Taken out and put back: the engine's other parts are needed beside it.
-        let mut slot = self.slots.remove(&entry.channel).unwrap_or_default();
-        slot.channel.fade_by(&self.terms.fade);
+        let Self { terms, oracle, slots, dirty, ticking, .. } = self;
+        let slot = &mut **slots.entry_ref(&entry.channel).or_default();
+        slot.channel.fade_by(&terms.fade);
         let before = slot.risk.level;
         let at = slot.channel.now.max(entry.at);
-        let ended = slot.second_before(at);
+        let (pending, ended) = (slot.pending, slot.second_before(at));
         if let Some(end) = ended {
             slot.pending = None;
-            self.evaluate(&entry.channel, &mut slot, end, true, &mut step);
+            evaluate(terms, oracle, &entry.channel, slot, end, true, &mut step);
+        }
+        if !matches!(entry.fuel, Fuel::Tick) {
+            slot.foreseen = None;
         }
         step.late = matches!(&entry.fuel, Fuel::Event { event, .. } if event.kind() == Kind::Chat)
-            && slot.channel.is_late(entry.at, self.terms.late_ms());
-        let effect = slot.channel.consume(entry, self.terms.late_ms());
+            && slot.channel.is_late(entry.at, terms.late_ms());
+        let effect = slot.channel.consume(entry, terms.late_ms());
         step.act = effect.act;
         let now = slot.channel.now;
         match &entry.fuel {
@@ -271,76 +325,125 @@ impl Engine {
             }
             // An instant that was just judged is not judged again.
             Fuel::Tick if ended == Some(now) => {}
-            Fuel::Tick => self.evaluate(&entry.channel, &mut slot, now, true, &mut step),
+            Fuel::Tick => evaluate(terms, oracle, &entry.channel, slot, now, true, &mut step),
             Fuel::Gap { .. } => {}
             Fuel::Decision { decision } => step.changes.extend(slot.book.decide(decision, now)),
         }
         if effect.now {
-            self.evaluate(&entry.channel, &mut slot, now, false, &mut step);
+            evaluate(terms, oracle, &entry.channel, slot, now, false, &mut step);
         }
         if slot.risk.level != before {
             step.level = Some((before, slot.risk.level));
         }
         if !std::mem::replace(&mut slot.dirty, true) {
-            self.dirty.push(entry.channel.clone());
+            dirty.push(entry.channel.clone());
         }
-        self.note_ticking(&entry.channel, &slot);
-        self.slots.insert(entry.channel.clone(), slot);
+        note_ticking(ticking, &entry.channel, slot);
+        let waits = slot.pending.filter(|second| pending != Some(*second));
+        if let Some(second) = waits.filter(|_| matches!(oracle, Oracle::Model { .. })) {
+            self.note_over(&entry.channel, second);
+        }
         step
     }
 
-    fn evaluate(
-        &mut self,
-        id: &ChannelId,
-        slot: &mut Slot,
-        at: Timestamp,
-        end: bool,
-        step: &mut Step,
-    ) {
-        let mut signals = slot.channel.signals(at);
-        self.terms.cap(&mut signals);
-        let rows = std::slice::from_ref(&signals);
-        let out = self.oracle.ask(rows, &mut step.asked).first().copied().map(outputs);
-        let last_harm = slot.channel.last_harm;
-        let (assessment, matches) =
-            self.terms.judge.assess(&mut slot.risk, &signals, out, last_harm, at, end);
-        step.matched.extend(&matches.0);
-        let moment = Moment {
-            channel: id,
-            at,
-            level: assessment.level,
-            score: assessment.score,
-            second_end: end,
-            offline_since: slot.channel.stream.offline_since,
-            last_event: &slot.last_event,
-        };
-        let (Terms { judge, house, holds, .. }, oracle) = (&*self.terms, &mut self.oracle);
-        let (channel, asked) = (&slot.channel, &mut step.asked);
-        let change = slot.book.observe(&moment, holds, &mut |alert, facts| {
-            let mut run = |rows: &[Signals]| -> Vec<risk::Outputs> {
-                oracle.ask(rows, asked).into_iter().map(outputs).collect()
-            };
-            let grounds = judge.grounds(&assessment, &signals, &mut run);
-            let offences = judge.offences(&assessment, &grounds);
-            let judged = Judgement {
-                assessment: &assessment,
-                grounds: &grounds,
-                offences: &offences,
-                signals: &signals,
-            };
-            house.write(channel, &judged, alert, facts);
-        });
-        step.changes.extend(change);
-        let worth = assessment.level > Level::None
-            || last_harm.is_some_and(|then| at.since(then) < 20 * SAMPLE_MS);
-        if worth && at.since(slot.last_sample) >= SAMPLE_MS {
-            slot.last_sample = at;
-            step.samples.push(sample(id, at, assessment.level, &signals));
+    fn note_over(&mut self, channel: &ChannelId, second: i64) {
+        if self.overs >= OVER {
+            self.overs -= self.over.pop_first().map_or(0, |(_, channels)| channels.len());
         }
+        self.over.entry(second).or_default().push_back(channel.clone());
+        self.overs += 1;
+    }
+}
+
+fn note_ticking(ticking: &mut BTreeMap<ChannelId, ()>, channel: &ChannelId, slot: &mut Slot) {
+    let awake = slot.is_awake();
+    match (std::mem::replace(&mut slot.ticking, awake), awake) {
+        (false, true) => ticking.insert(channel.clone(), ()),
+        (true, false) => ticking.remove(channel),
+        _ => None,
+    };
+}
+
+/// Judges a channel at `at`, the end of its second or not.
+fn evaluate(
+    terms: &Arc<Terms>,
+    oracle: &mut Oracle,
+    id: &ChannelId,
+    slot: &mut Slot,
+    at: Timestamp,
+    end: bool,
+    step: &mut Step,
+) {
+    let (signals, out) = match slot.foreseen.take_if(|known| known.is(at, terms)) {
+        Some(known) => {
+            let Foreseen { signals, out, .. } = *known;
+            debug_assert_eq!(signals, slot.signals(at, terms), "a channel changed unseen");
+            step.asked.push(out);
+            (signals, Some(outputs(out)))
+        }
+        None => {
+            let signals = slot.signals(at, terms);
+            let rows = std::slice::from_ref(&signals);
+            let out = oracle.ask(rows, &mut step.asked).first().copied().map(outputs);
+            (signals, out)
+        }
+    };
+    let last_harm = slot.channel.last_harm;
+    let (assessment, matches) =
+        terms.judge.assess(&mut slot.risk, &signals, out, last_harm, at, end);
+    step.matched.extend(&matches.0);
+    let moment = Moment {
+        channel: id,
+        at,
+        level: assessment.level,
+        score: assessment.score,
+        second_end: end,
+        offline_since: slot.channel.stream.offline_since,
+        last_event: &slot.last_event,
+    };
+    let Terms { judge, house, holds, .. } = &**terms;
+    let (channel, asked) = (&slot.channel, &mut step.asked);
+    let change = slot.book.observe(&moment, holds, &mut |alert, facts| {
+        let mut run = |rows: &[Signals]| -> Vec<risk::Outputs> {
+            oracle.ask(rows, asked).into_iter().map(outputs).collect()
+        };
+        let grounds = judge.grounds(&assessment, &signals, &mut run);
+        let offences = judge.offences(&assessment, &grounds);
+        let judged = Judgement {
+            assessment: &assessment,
+            grounds: &grounds,
+            offences: &offences,
+            signals: &signals,
+        };
+        house.write(channel, &judged, alert, facts);
+    });
+    step.changes.extend(change);
+    let worth = assessment.level > Level::None
+        || last_harm.is_some_and(|then| at.since(then) < 20 * SAMPLE_MS);
+    if worth && at.since(slot.last_sample) >= SAMPLE_MS {
+        slot.last_sample = at;
+        step.samples.push(sample(id, at, assessment.level, &signals));
+    }
+}
+
+impl Foreseen {
+    fn is(&self, at: Timestamp, terms: &Arc<Terms>) -> bool {
+        self.at == at && Arc::ptr_eq(&self.terms, terms)
     }
 }
 
 impl Slot {
+    fn foresees(&self, at: Timestamp, terms: &Arc<Terms>) -> bool {
+        self.foreseen.as_ref().is_some_and(|known| known.is(at, terms))
+    }
+
+    /// The signals at `at`, no higher than their caps.
+    fn signals(&self, at: Timestamp, terms: &Terms) -> Signals {
+        let mut signals = self.channel.signals(at);
+        terms.cap(&mut signals);
+        signals
+    }
+
     /// The end of the second that is still to be judged, if it lies before `at` or ends with it.
     fn second_before(&self, at: Timestamp) -> Option<Timestamp> {
         let second = self.pending.filter(|second| at.second() > *second)?;

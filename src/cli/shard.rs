@@ -15,7 +15,7 @@ use prometheus::IntCounter;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::commit::ToCommitter;
-use super::engine::{Engine, Step};
+use super::engine::{AT_ONCE, Engine, Step};
 use super::replay::{event_entry, gap_entries, look_entry};
 use super::shelf::Shelf;
 use super::terms::Standing;
@@ -33,8 +33,6 @@ use crate::telemetry::Clock;
 
 /// A page's row of a channel is renewed at most this often.
 const ROW_EVERY: Duration = Duration::from_secs(1);
-/// Ticks judged together: the rows of the escalation model's largest batch.
-pub const AT_ONCE: usize = 64;
 /// A look belongs to an act if it comes within this time after the request.
 const ACT_LOOK_MS: i64 = 5 * 60_000;
 
@@ -428,9 +426,9 @@ impl Shard {
         self.waiting().iter().for_each(|channel| self.drain(channel));
         let mut due = Vec::new();
         for channel in self.engine.ticking() {
-            let Some(slot) = self.engine.slot(&channel).filter(|slot| slot.feed == feed) else {
+            if self.engine.slot(&channel).is_none_or(|slot| slot.feed != feed) {
                 continue;
-            };
+            }
             let Some(touch) = self.touched.get(&channel) else {
                 self.touch(&channel, feed);
                 continue;
@@ -442,8 +440,7 @@ impl Shard {
                 continue;
             }
             let passed = touch.now.plus_ms(still.as_millis() as i64).min(now);
-            let at = Timestamp(passed.second() * 1000);
-            if at > slot.channel.now {
+            if let Some(at) = self.engine.tick_at(&channel, passed) {
                 due.push((channel, at));
             }
         }

@@ -36,6 +36,36 @@ pub fn filled(rows: usize) -> usize {
     BATCH_SIZES.into_iter().find(|size| *size >= rows).unwrap_or(BATCH_SIZES[5])
 }
 
+/// Cuts rows into batches of which as little as possible only fills up. `call`: what running a batch costs beside its
+/// rows, in rows of it.
+pub fn in_batches<T>(rows: &[T], call: usize) -> impl Iterator<Item = &[T]> {
+    let mut left = rows;
+    std::iter::from_fn(move || {
+        let (batch, rest) = left.split_at(next_batch(left.len(), call).min(left.len()));
+        left = rest;
+        (!batch.is_empty()).then_some(batch)
+    })
+}
+
+/// The size of the first of the cheapest batches that hold `rows`.
+fn next_batch(rows: usize, call: usize) -> usize {
+    let whole = filled(rows);
+    let part = whole / 2;
+    if whole <= rows || part < BATCH_SIZES[0] {
+        return whole;
+    }
+    let split = part + call + cost(rows - part, call);
+    if split < whole + call { part } else { whole }
+}
+
+fn cost(rows: usize, call: usize) -> usize {
+    if rows == 0 {
+        return 0;
+    }
+    let next = next_batch(rows, call);
+    next + call + cost(rows.saturating_sub(next), call)
+}
+
 /// Loads ONNX Runtime: `[models] runtime`, else beside the binary, in the checkout's `.cache`, in `/usr/lib/vigie`,
 /// else `$ORT_DYLIB_PATH`. Once loaded it stays. Errors: says where it looked and the command that mends it.
 pub fn load_runtime(configured: Option<&Path>) -> Result<(), ModelError> {
@@ -124,7 +154,7 @@ pub enum Input<'a> {
 }
 
 impl<'a> Input<'a> {
-    fn tensor(self) -> Result<SessionInputValue<'a>, ort::Error> {
+    pub fn tensor(self) -> Result<SessionInputValue<'a>, ort::Error> {
         Ok(match self {
             Input::F32(data) => TensorRef::from_array_view(data)?.into_dyn().into(),
             Input::I32(data) => TensorRef::from_array_view(data)?.into_dyn().into(),
@@ -152,6 +182,35 @@ impl<'a> Input<'a> {
     }
 }
 
+/// The inputs of one run, by name.
+pub type Run = Vec<(String, Numbers)>;
+
+/// A tensor that a graph was given.
+pub enum Numbers {
+    F32(ArrayD<f32>),
+    I32(ArrayD<i32>),
+    I64(ArrayD<i64>),
+}
+
+impl Numbers {
+    fn of(input: &Input) -> Self {
+        match input {
+            Input::F32(data) => Numbers::F32(data.to_owned()),
+            Input::I32(data) => Numbers::I32(data.to_owned()),
+            Input::I64(data) => Numbers::I64(data.to_owned()),
+        }
+    }
+
+    /// To be given again.
+    pub fn input(&self) -> Input<'_> {
+        match self {
+            Numbers::F32(data) => Input::F32(data.view()),
+            Numbers::I32(data) => Input::I32(data.view()),
+            Numbers::I64(data) => Input::I64(data.view()),
+        }
+    }
+}
+
 /// A session on one graph.
 pub struct Graph {
     session: Session,
@@ -160,6 +219,8 @@ pub struct Graph {
     inputs: Vec<String>,
     /// It takes one row at a time.
     alone: bool,
+    /// What it was given since this was asked for.
+    tape: Option<Vec<Run>>,
 }
 
 impl Graph {
@@ -206,7 +267,7 @@ impl Graph {
         }
         let names = inputs.iter().map(|input| input.name.clone()).collect();
         let (told, outputs) = (spec.told(), outputs.to_vec());
-        Ok(Self { session, told, outputs, inputs: names, alone: alone > 0 })
+        Ok(Self { session, told, outputs, inputs: names, alone: alone > 0, tape: None })
     }
 
     /// Runs a batch of one of [`BATCH_SIZES`] rows; the inputs are in the manifest's order. Gives each output with its
@@ -234,7 +295,16 @@ impl Graph {
         joined.collect::<Result<_, _>>().map_err(failed)
     }
 
+    /// What it was given since this was last called, and keeps a tape from now on; for benchmarks.
+    pub fn taped(&mut self) -> Vec<Run> {
+        self.tape.replace(Vec::new()).unwrap_or_default()
+    }
+
     fn batch(&mut self, inputs: Vec<Input>, rows: usize) -> Result<Vec<ArrayD<f32>>, ModelError> {
+        if let Some(tape) = &mut self.tape {
+            let run = self.inputs.iter().cloned().zip(inputs.iter().map(Numbers::of));
+            tape.push(run.collect());
+        }
         let told = &self.told;
         let failed = |what: String| ModelError::Run { model: told.clone(), what };
         let mut values = Vec::with_capacity(inputs.len());
@@ -390,4 +460,27 @@ fn check_tensors(
         return Err(spec.error(text, "name every input"));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sizes(rows: usize, call: usize) -> Vec<usize> {
+        let rows: Vec<usize> = (0..rows).collect();
+        let batches: Vec<&[usize]> = in_batches(&rows, call).collect();
+        assert_eq!(batches.concat(), rows, "each row once, in order");
+        batches.into_iter().map(<[usize]>::len).collect()
+    }
+
+    #[test]
+    fn rows_are_cut_where_filling_up_costs_more_than_another_batch() {
+        assert_eq!(sizes(36, 1), [32, 4]);
+        assert_eq!(sizes(36, 40), [36], "where a batch costs more than the 28 rows that fill up");
+        assert_eq!(sizes(12, 1), [8, 4]);
+        assert_eq!(sizes(15, 1), [15]);
+        assert_eq!(sizes(130, 1), [64, 64, 2]);
+        assert_eq!(sizes(1, 1), [1], "no batch is of one row, and this one is filled up to two");
+        assert_eq!(sizes(0, 1), [0; 0]);
+    }
 }

@@ -7,7 +7,7 @@ use std::slice;
 use bytes::Bytes;
 use ndarray::{Array2, Array3, Array4, Axis, s};
 
-use super::graph::{Graph, Input, filled};
+use super::graph::{Graph, Input, Run, filled};
 use super::image::{Eye, ImageError, Picture};
 use super::manifest::{
     Dim, Manifest, ModelError, ModelKind, ModelSpec, Pictures, Planes, Preprocess, Tell,
@@ -207,6 +207,13 @@ impl TextModel {
         })
     }
 
+    fn graphs(&mut self) -> Vec<&mut Graph> {
+        match self {
+            TextModel::Hashed(model) => model.graphs(),
+            TextModel::Tokenized(model) => vec![model.graph()],
+        }
+    }
+
     fn score(&mut self, messages: &[Message], out: &mut [MessageScores]) -> Result<(), ModelError> {
         match self {
             TextModel::Hashed(model) => model.score(messages, out),
@@ -265,6 +272,13 @@ impl Scorer {
             Some(error) => Err(error),
             None => Ok(out),
         }
+    }
+
+    /// What the graphs of each text model, in the manifest's order, were given since this was last called, and tapes of it
+    /// from now on; for benchmarks.
+    pub fn taped(&mut self) -> Vec<Vec<Run>> {
+        let graphs = self.texts.iter_mut().flat_map(TextModel::graphs);
+        graphs.map(Graph::taped).collect()
     }
 
     /// The last failure since this was asked, of a model beside others that did not fail.

@@ -7,7 +7,7 @@ use std::path::Path;
 use ndarray::Array2;
 use tokenizers::Tokenizer;
 
-use super::graph::{BATCH_SIZES, Graph, Input, filled};
+use super::graph::{Graph, Input, filled, in_batches};
 use super::manifest::{
     Dim, ModelError, ModelSpec, Preprocess, TensorKind, TensorSpec, TokenizerSpec,
 };
@@ -16,8 +16,8 @@ use super::scorer::{Message, MessageScores};
 use super::text;
 use crate::event::{ChatLabel, Digest, Score, Scores};
 
-/// Rows that it takes at a time.
-const MOST: usize = BATCH_SIZES[BATCH_SIZES.len() - 1];
+/// What a batch costs beside its rows, in rows.
+const CALL: usize = 1;
 
 /// See the module.
 pub struct Tokenized {
@@ -99,6 +99,10 @@ impl Tokenized {
         Ok(model)
     }
 
+    pub fn graph(&mut self) -> &mut Graph {
+        &mut self.graph
+    }
+
     /// The same under every setting, paid or not.
     pub fn score(
         &mut self,
@@ -113,7 +117,7 @@ impl Tokenized {
         for (place, length) in self.lengths.clone().into_iter().enumerate() {
             let fits = |n: &usize| fitting(&self.lengths, tokens[*n].ids.len()) == place;
             let same: Vec<usize> = (0..messages.len()).filter(fits).collect();
-            for chunk in same.chunks(MOST) {
+            for chunk in in_batches(&same, CALL) {
                 for (n, told) in chunk.iter().zip(self.run(chunk, &tokens, length)?) {
                     let slot = &mut out[*n];
                     slot.own = slot.own.max(told);

@@ -2,11 +2,17 @@
 //! signals never lower the risk, over channel, rules and model together. The model is asked only where ONNX Runtime is
 //! found; without it the test says so and holds channel and rules to the promise.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex};
 
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 use vigie::channel::Channel;
+use vigie::cli::engine::{AT_ONCE, Engine};
+use vigie::cli::setup;
+use vigie::cli::terms::Terms;
 use vigie::config::{Config, Mode};
 use vigie::event::{
     Amount, Body, ChannelId, ChatLabel, Consumed, Digest, Event, FrameLabel, Fuel, Level,
@@ -419,6 +425,63 @@ fn every_default_rule_says_why_in_both_languages_and_uses_no_context_that_a_mess
 }
 
 // -- worse never lowers ---------------------------------------------------------------------------------------------------
+
+/// A step of an engine, every bit of it.
+fn told_by(engine: &mut Engine, entry: &Consumed) -> String {
+    format!("{:?}", engine.consume(entry))
+}
+
+#[test]
+fn channels_judged_together_come_to_what_each_comes_to_alone() {
+    if MODEL.is_none() {
+        return;
+    }
+    let mut config = Config::load(&root("config/vigie.toml")).expect("the default config is valid");
+    let manifest = Manifest::load(&root("models/manifest.toml")).expect("the manifest is valid");
+    let open = || setup::engine(&config, &manifest).expect("the model opens");
+    let mut together = open();
+    let mut runner = TestRunner::deterministic();
+    let mut alone: HashMap<ChannelId, Engine> = HashMap::new();
+    let mut all: Vec<Consumed> = Vec::new();
+    for n in 0..70 {
+        let channel = ChannelId::new(&format!("test:{n}"));
+        let things = history().new_tree(&mut runner).expect("a history").current();
+        let entries = things.iter().map(entry);
+        all.extend(entries.map(|entry| Consumed { channel: channel.clone(), ..entry }));
+        alone.insert(channel, open());
+    }
+    config.signals.caps.insert("chat.threat.60s".into(), 1.0);
+    let capped = Arc::new(Terms::of(&config, &manifest).expect("the rules compile"));
+    // Told as they come: nearly in order of time, and no channel knows of the others'.
+    all.sort_by_key(|entry| entry.at.0 + entry.channel.as_str().len() as i64 * 700);
+    let half = all.len() / 2;
+    let mut ticked = BEGIN / 1000;
+    for (place, entry) in all.iter().enumerate() {
+        if place == half {
+            together.judge_under(capped.clone());
+            alone.values_mut().for_each(|engine| engine.judge_under(capped.clone()));
+        }
+        if entry.at.second() > ticked {
+            ticked = entry.at.second();
+            let quiet = |channel: ChannelId| {
+                let passed = entry.at.since(together.slot(&channel)?.now());
+                let at = together.tick_at(&channel, entry.at).filter(|_| passed >= 1_000)?;
+                Some((channel, at))
+            };
+            let due: Vec<_> = together.ticking().into_iter().filter_map(quiet).collect();
+            for due in due.chunks(AT_ONCE) {
+                together.foresee(due);
+                for (channel, at) in due {
+                    let tick = Consumed { channel: channel.clone(), at: *at, fuel: Fuel::Tick };
+                    let own = alone.get_mut(channel).expect("one each");
+                    assert_eq!(told_by(&mut together, &tick), told_by(own, &tick), "{channel}");
+                }
+            }
+        }
+        let own = alone.get_mut(&entry.channel).expect("one each");
+        assert_eq!(told_by(&mut together, entry), told_by(own, entry), "{}", entry.channel);
+    }
+}
 
 fn score() -> impl Strategy<Value = f32> {
     prop_oneof![3 => 0.0f32..0.5, 3 => 0.5f32..1.0, 1 => Just(0.95f32)]

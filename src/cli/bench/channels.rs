@@ -9,10 +9,9 @@ use rand_chacha::ChaCha8Rng;
 
 use super::rig::resident;
 use super::{Baseline, Bench, Case, Goal, Size, in_turn, material, micros, spent};
-use crate::cli::engine::Engine;
+use crate::cli::engine::{AT_ONCE, Engine};
 use crate::cli::replay::event_entry;
 use crate::cli::setup;
-use crate::cli::shard::AT_ONCE;
 use crate::event::{ChannelId, Consumed, FeedItem, Fuel, Keyer, Scores, Timestamp, decode as read};
 use crate::feed::Dedupe;
 use crate::model::{Door, MessageScores, Ready, text};
@@ -69,11 +68,12 @@ impl House {
         if std::mem::replace(&mut self.ticked, at.second()) == at.second() {
             return;
         }
-        let quiet = |channel: &ChannelId| {
-            let slot = self.engine.slot(channel);
-            slot.is_some_and(|slot| at.since(slot.now()) >= 1_000)
+        let quiet = |channel: ChannelId| {
+            let slot = self.engine.slot(&channel)?;
+            let at = self.engine.tick_at(&channel, at).filter(|_| at.since(slot.now()) >= 1_000)?;
+            Some((channel, at))
         };
-        let due = self.engine.ticking().into_iter().filter(quiet).map(|channel| (channel, at));
+        let due = self.engine.ticking().into_iter().filter_map(quiet);
         for ticks in due.collect::<Vec<_>>().chunks(AT_ONCE) {
             self.engine.foresee(ticks);
             for (channel, at) in ticks {

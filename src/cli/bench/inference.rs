@@ -6,22 +6,27 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
+use ndarray::{Array4, ArrayD};
 use ort::session::{Session, SessionInputValue};
-use ort::value::TensorRef;
 
 use super::{Baseline, Bench, Case, Goal, in_turn, material, micros, timed};
-use crate::event::{Setting, Signals, Unscored};
-use ndarray::Array4;
-
-use crate::model::graph::{BATCH_SIZES, bare_session, filled};
+use crate::event::{Signals, Unscored};
+use crate::model::graph::{BATCH_SIZES, Numbers, Run, bare_session};
 use crate::model::image::{Eye, Picture};
 use crate::model::{
     Escalation, Inference, InferenceOptions, LookJob, Manifest, Message, ModelKind, ModelSpec,
-    Preprocess, Scored, text,
+    Preprocess, Scored, Scorer, SecondSpec, text,
 };
 
 const ROUNDS: usize = 9;
 const MESSAGES: usize = 64 * 256;
+/// Of these, as many as a second stage reads.
+const DEAR_MESSAGES: usize = 64 * 32;
+/// Messages a second that one core should carry: from raw text through the first stage, through both for every message, and
+/// through both where the first drops what it does.
+const FIRST: f64 = 100_000.0;
+const SECOND: f64 = 1_500.0;
+const BOTH: f64 = 7_500.0;
 const LOOKS: usize = 8;
 const FRAMES: usize = 8;
 const EVALUATIONS: usize = 64 * 64;
@@ -33,7 +38,10 @@ pub fn models(bench: &mut Bench) -> Result<(), String> {
     for spec in &manifest.models {
         for threads in [1, 2] {
             let case = match spec.kind {
-                ModelKind::Text => text_model(&manifest, spec, threads)?,
+                ModelKind::Text => {
+                    text_models(bench, &manifest, spec, threads)?;
+                    continue;
+                }
                 ModelKind::Image => image_model(&manifest, spec, threads)?,
                 // Each shard runs it by itself; there is no queue and no thread to compare.
                 ModelKind::Tabular if threads == 1 => tabular_model(&manifest, spec)?,
@@ -45,50 +53,28 @@ pub fn models(bench: &mut Bench) -> Result<(), String> {
     Ok(())
 }
 
-/// Tensors of one run, as a bare loop is given them.
+/// One run of a graph, as a bare loop is given it.
 struct Batch {
-    rows: usize,
-    inputs: Vec<Tensor>,
+    /// Its place among the sessions.
+    graph: usize,
+    inputs: Run,
 }
 
-struct Tensor {
-    name: String,
-    shape: Vec<i64>,
-    data: Data,
-}
-
-enum Data {
-    F32(Vec<f32>),
-    I32(Vec<i32>),
-}
-
-impl Tensor {
-    fn new(spec: &crate::model::TensorSpec, rows: usize, tail: &[usize], data: Data) -> Self {
-        let shape = std::iter::once(rows).chain(tail.iter().copied()).map(|n| n as i64).collect();
-        Self { name: spec.name.clone(), shape, data }
-    }
-}
-
-/// Runs one batch and reads its first output.
-fn bare_run(session: &mut Session, batch: &Batch) -> Result<f32, ort::Error> {
+/// Runs one batch and reads the last number of its first output.
+fn bare_run(sessions: &mut [Session], batch: &Batch) -> Result<f32, ort::Error> {
     let mut values: Vec<(std::borrow::Cow<str>, SessionInputValue)> = Vec::new();
-    for tensor in &batch.inputs {
-        let shape = tensor.shape.clone();
-        let value = match &tensor.data {
-            Data::F32(data) => TensorRef::from_array_view((shape, data.as_slice()))?.into(),
-            Data::I32(data) => TensorRef::from_array_view((shape, data.as_slice()))?.into(),
-        };
-        values.push((tensor.name.as_str().into(), value));
+    for (name, numbers) in &batch.inputs {
+        values.push((name.as_str().into(), numbers.input().tensor()?));
     }
-    let outputs = session.run(values)?;
+    let outputs = sessions[batch.graph].run(values)?;
     let (_, data) = outputs[0].try_extract_tensor::<f32>()?;
-    Ok(data[batch.rows.min(data.len()) - 1])
+    Ok(data.last().copied().unwrap_or_default())
 }
 
-/// All runs of one thread's turn: `graphs[i]` runs `turn[i]`.
+/// What a thread runs before it takes the next.
 type Turn = Vec<Batch>;
 
-/// Sessions of every thread; each turn is run by the thread that is free, graph after graph. `prepare` is called before
+/// Sessions of every thread; each turn is run by the thread that is free, batch after batch. `prepare` is called before
 /// each turn with its place.
 fn bare_loop(
     sessions: &mut [Vec<Session>],
@@ -110,10 +96,8 @@ fn bare_loop(
                         if let Some(prepare) = prepare {
                             prepare(turn);
                         }
-                        for (place, batch) in batches.iter().enumerate() {
-                            // A turn with more batches than graphs is all of the last graph.
-                            let graph = place.min(graphs.len() - 1);
-                            sum += bare_run(&mut graphs[graph], batch)?;
+                        for batch in batches {
+                            sum += bare_run(graphs, batch)?;
                         }
                     }
                     Ok(std::hint::black_box(sum))
@@ -161,75 +145,87 @@ fn alone(manifest: &Manifest, spec: &ModelSpec) -> Manifest {
     Manifest { models: vec![spec.clone()], ..manifest.clone() }
 }
 
-/// Buckets and longest length of a model of hashed n-grams.
-fn hashed(spec: &ModelSpec) -> Result<(u32, usize), String> {
-    match &spec.preprocess {
-        Some(Preprocess::HashedNgrams { buckets, lengths }) => {
-            Ok((*buckets, *lengths.last().ok_or("no lengths")?))
-        }
-        _ => Err(format!("{} is no model of hashed n-grams", spec.told())),
+/// What is measured of a text model: itself, and of one with two stages each of them.
+fn text_models(
+    bench: &mut Bench,
+    manifest: &Manifest,
+    spec: &ModelSpec,
+    threads: usize,
+) -> Result<(), String> {
+    let (messages, whose) = material::said(MESSAGES)?;
+    let Some(second) = &spec.second else {
+        let what = format!("{}, {whose}", spec.told());
+        bench.cases.push(text_model(manifest, spec, what, None, &messages, threads)?);
+        return Ok(());
+    };
+    let few = &messages[..DEAR_MESSAGES];
+    let first = ModelSpec { second: None, ..spec.clone() };
+    // Nothing is below nothing, so nothing is dropped.
+    let drop = second.drop.keys().map(|label| (label.clone(), 0.0)).collect();
+    let every = SecondSpec { drop, ..second.clone() };
+    let every = ModelSpec { second: Some(every), ..spec.clone() };
+    let told = spec.told();
+    let dropped = 100.0 * dropped(&alone(manifest, spec), few)?;
+    let parts = [
+        (&first, format!("{told}, first stage alone, {whose}"), FIRST, &messages[..]),
+        (&every, format!("{told}, second stage of every message"), SECOND, few),
+        (spec, format!("{told}, both stages, {dropped:.0} % dropped"), BOTH, few),
+    ];
+    for (spec, what, rate, messages) in parts {
+        let case = text_model(manifest, spec, what, Some(rate), messages, threads)?;
+        bench.cases.push(case);
     }
+    Ok(())
 }
 
-/// The batches that the scorer makes of 64 messages: one for each padded length, 64 rows at most, filled up.
-fn text_turns(spec: &ModelSpec, messages: &[Message]) -> Result<Vec<Turn>, String> {
-    let (Some(Preprocess::HashedNgrams { buckets, lengths }), [ids, context]) =
-        (&spec.preprocess, spec.inputs.as_slice())
-    else {
-        return Err(format!("{} is no model of hashed n-grams", spec.told()));
-    };
-    let longest = *lengths.last().ok_or("no lengths")?;
-    let turn = |messages: &[Message]| {
-        let mut rows: Vec<(usize, Vec<i32>, Vec<f32>)> = Vec::new();
-        for message in messages {
-            let mut features = Vec::new();
-            text::features(&message.text, *buckets, longest, &mut features);
-            let length = lengths.iter().copied().find(|l| *l >= features.len()).unwrap_or(longest);
-            features.resize(length, 0);
-            let settings =
-                [Some(message.setting), message.setting.excuses().then_some(Setting::Unknown)];
-            for setting in settings.into_iter().flatten() {
-                for paid in [false, true].into_iter().take(1 + usize::from(message.paid)) {
-                    let on = |column: &String| match column.as_str() {
-                        "paid" => paid,
-                        name => name == setting.name(),
-                    };
-                    let columns = context.columns.iter().map(|c| f32::from(u8::from(on(c))));
-                    rows.push((length, features.clone(), columns.collect()));
-                }
-            }
-        }
-        let mut out = Turn::new();
-        for length in lengths {
-            let same: Vec<_> = rows.iter().filter(|(own, ..)| own == length).collect();
-            for chunk in same.chunks(BATCH_SIZES[5]) {
-                let size = filled(chunk.len());
-                let row = |i: usize| chunk[i.min(chunk.len() - 1)];
-                let all: Vec<i32> = (0..size).flat_map(|i| row(i).1.clone()).collect();
-                let settings: Vec<f32> = (0..size).flat_map(|i| row(i).2.clone()).collect();
-                let inputs = vec![
-                    Tensor::new(ids, size, &[*length], Data::I32(all)),
-                    Tensor::new(context, size, &[context.columns.len()], Data::F32(settings)),
-                ];
-                out.push(Batch { rows: size, inputs });
-            }
-        }
-        out
-    };
-    Ok(messages.chunks(BATCH_SIZES[5]).map(turn).collect())
+/// The share of messages that the second stage does not read.
+fn dropped(manifest: &Manifest, messages: &[Message]) -> Result<f64, String> {
+    let mut scorer = Scorer::open(manifest).map_err(|error| error.to_string())?;
+    scorer.taped();
+    let mut dropped = 0;
+    for message in messages {
+        let scored = scorer.messages(std::slice::from_ref(message));
+        std::hint::black_box(scored.map_err(|error| error.to_string())?);
+        dropped += usize::from(scorer.taped().get(1).is_some_and(Vec::is_empty));
+    }
+    Ok(dropped as f64 / messages.len().max(1) as f64)
 }
 
-fn text_model(manifest: &Manifest, spec: &ModelSpec, threads: usize) -> Result<Case, String> {
-    let messages = material::messages(MESSAGES);
-    let turns = text_turns(spec, &messages)?;
-    let file = manifest.dir.join(&spec.file);
-    let (mut more, mut sessions) = (sessions(&[&file], threads)?, sessions(&[&file], threads)?);
+/// The batches that a scorer makes of each 64 messages.
+fn text_turns(manifest: &Manifest, messages: &[Message]) -> Result<Vec<Turn>, String> {
+    let mut scorer = Scorer::open(manifest).map_err(|error| error.to_string())?;
+    scorer.taped();
+    let turn = |messages: &[Message]| -> Result<Turn, String> {
+        let scored = scorer.messages(messages).map_err(|error| error.to_string())?;
+        std::hint::black_box(scored);
+        let of = |(graph, runs): (usize, Vec<Run>)| {
+            runs.into_iter().map(move |inputs| Batch { graph, inputs })
+        };
+        Ok(scorer.taped().into_iter().enumerate().flat_map(of).collect())
+    };
+    messages.chunks(BATCH_SIZES[5]).map(turn).collect()
+}
+
+/// `rate`: messages a second that one core should carry.
+fn text_model(
+    manifest: &Manifest,
+    spec: &ModelSpec,
+    what: String,
+    rate: Option<f64>,
+    messages: &[Message],
+    threads: usize,
+) -> Result<Case, String> {
+    let turns = text_turns(&alone(manifest, spec), messages)?;
+    let mut files = vec![manifest.dir.join(&spec.file)];
+    files.extend(spec.second.as_ref().map(|second| manifest.dir.join(&second.file)));
+    let paths: Vec<&Path> = files.iter().map(|file| file.as_path()).collect();
+    let (mut more, mut sessions) = (sessions(&paths, threads)?, sessions(&paths, threads)?);
     bare_loop(&mut sessions, &turns, None)?;
-    let options = InferenceOptions { threads, messages: MESSAGES, ..Default::default() };
+    let options = InferenceOptions { threads, messages: messages.len(), ..Default::default() };
     let inference = Inference::start(&alone(manifest, spec), options, Arc::new(()))
         .map_err(|error| error.to_string())?;
     let mut ours = || {
-        let work = messages.clone();
+        let work = messages.to_vec();
         let (count, ended) = Count::new(work.len());
         timed(|| {
             for message in work {
@@ -241,17 +237,33 @@ fn text_model(manifest: &Manifest, spec: &ModelSpec, threads: usize) -> Result<C
     };
     // Each ran once above, so it cannot fail for its inputs.
     let mut prepared = || bare_loop(&mut sessions, &turns, None).unwrap_or_default();
-    let (buckets, longest) = hashed(spec)?;
-    let prepare = |turn: usize| {
-        let mut ids = Vec::new();
-        for message in messages.iter().skip(turn * BATCH_SIZES[5]).take(BATCH_SIZES[5]) {
-            text::features(&message.text, buckets, longest, &mut ids);
-            std::hint::black_box(&ids);
+    // How a tokenizer or a second stage reads is not told apart from how it runs.
+    let hashed = match &spec.preprocess {
+        Some(Preprocess::HashedNgrams { buckets, lengths }) if spec.second.is_none() => {
+            Some((*buckets, lengths.last().copied().unwrap_or_default()))
         }
+        _ => None,
     };
-    let mut preparing = || bare_loop(&mut more, &turns, Some(&prepare)).unwrap_or_default();
-    let took = in_turn(ROUNDS, [&mut ours, &mut prepared, &mut preparing]);
-    Ok(case(spec, threads, "message", MESSAGES, &took))
+    let took = match hashed {
+        Some((buckets, longest)) => {
+            let prepare = |turn: usize| {
+                let mut ids = Vec::new();
+                for message in messages.iter().skip(turn * BATCH_SIZES[5]).take(BATCH_SIZES[5]) {
+                    text::features(&message.text, buckets, longest, &mut ids);
+                    std::hint::black_box(&ids);
+                }
+            };
+            let mut preparing = || bare_loop(&mut more, &turns, Some(&prepare)).unwrap_or_default();
+            in_turn(ROUNDS, [&mut ours, &mut prepared, &mut preparing]).to_vec()
+        }
+        None => in_turn(ROUNDS, [&mut ours, &mut prepared]).to_vec(),
+    };
+    let mut case = case(what, threads, "message", messages.len(), &took);
+    if let (Some(goal), Some(rate)) = (&mut case.goal, rate) {
+        goal.what.push_str(&format!(", {} messages/s a core", super::grouped(rate)));
+        goal.met &= case.micros.median * threads as f64 <= 1e6 / rate;
+    }
+    Ok(case)
 }
 
 fn image_model(manifest: &Manifest, spec: &ModelSpec, threads: usize) -> Result<Case, String> {
@@ -268,32 +280,23 @@ fn image_model(manifest: &Manifest, spec: &ModelSpec, threads: usize) -> Result<
                 eye.planes(&picture, wanted, target);
             }
         }
-        planes.into_raw_vec_and_offset().0
+        planes
     };
     let planes = lay_out();
     let mut files = vec![manifest.dir.join(&spec.file)];
     let turn = || {
-        let pixels = Tensor::new(&spec.inputs[0], FRAMES, &tail, Data::F32(planes.clone()));
-        let mut out = vec![Batch { rows: FRAMES, inputs: vec![pixels] }];
+        let pixels = Numbers::F32(planes.clone().into_dyn());
+        let inputs = vec![(spec.inputs[0].name.clone(), pixels)];
+        let mut out = vec![Batch { graph: 0, inputs }];
         if let Some(look) = &spec.look {
             let features = look.inputs[0].shape.last();
             let Some(crate::model::Dim::Fixed(features)) = features else { return out };
             let features = *features as usize;
-            let inputs = vec![
-                Tensor::new(
-                    &look.inputs[0],
-                    2,
-                    &[look.frames, features],
-                    Data::F32(vec![0.5; 2 * look.frames * features]),
-                ),
-                Tensor::new(
-                    &look.inputs[1],
-                    2,
-                    &[look.frames],
-                    Data::F32(vec![1.0; 2 * look.frames]),
-                ),
-            ];
-            out.push(Batch { rows: 2, inputs });
+            let shapes: [&[usize]; 2] = [&[2, look.frames, features], &[2, look.frames]];
+            let numbers = shapes.into_iter().zip([0.5, 1.0]);
+            let numbers = numbers.map(|(shape, x)| Numbers::F32(ArrayD::from_elem(shape, x)));
+            let names = look.inputs.iter().map(|input| input.name.clone());
+            out.push(Batch { graph: 1, inputs: names.zip(numbers).collect() });
         }
         out
     };
@@ -323,7 +326,7 @@ fn image_model(manifest: &Manifest, spec: &ModelSpec, threads: usize) -> Result<
     };
     let mut preparing = || bare_loop(&mut more, &turns, Some(&prepare)).unwrap_or_default();
     let took = in_turn(ROUNDS, [&mut ours, &mut prepared, &mut preparing]);
-    Ok(case(spec, threads, "picture", LOOKS * FRAMES, &took))
+    Ok(case(spec.told(), threads, "picture", LOOKS * FRAMES, &took))
 }
 
 fn tabular_model(manifest: &Manifest, spec: &ModelSpec) -> Result<Case, String> {
@@ -345,10 +348,11 @@ fn tabular_model(manifest: &Manifest, spec: &ModelSpec) -> Result<Case, String> 
     let turns: Vec<Turn> = rows
         .chunks(BATCH_SIZES[5])
         .map(|chunk| {
-            let data = chunk.iter().flat_map(|row| columns.iter().map(|c| row.or_lowest(*c)));
-            let data = Data::F32(data.collect());
-            let input = Tensor::new(&spec.inputs[0], chunk.len(), &[columns.len()], data);
-            vec![Batch { rows: chunk.len(), inputs: vec![input] }]
+            let data = ArrayD::from_shape_fn(vec![chunk.len(), columns.len()], |at| {
+                chunk[at[0]].or_lowest(columns[at[1]])
+            });
+            let inputs = vec![(spec.inputs[0].name.clone(), Numbers::F32(data))];
+            vec![Batch { graph: 0, inputs }]
         })
         .collect();
     let mut sessions = sessions(&[&manifest.dir.join(&spec.file)], 1)?;
@@ -362,11 +366,11 @@ fn tabular_model(manifest: &Manifest, spec: &ModelSpec) -> Result<Case, String> 
     // Each ran once above, so it cannot fail for its inputs.
     let mut prepared = || bare_loop(&mut sessions, &turns, None).unwrap_or_default();
     let took = in_turn(ROUNDS, [&mut ours, &mut prepared]);
-    Ok(case(spec, 1, "row", EVALUATIONS, &took))
+    Ok(case(spec.told(), 1, "row", EVALUATIONS, &took))
 }
 
 fn case(
-    spec: &ModelSpec,
+    what: String,
     threads: usize,
     unit: &'static str,
     items: usize,
@@ -386,7 +390,7 @@ fn case(
     let plural = if threads == 1 { "" } else { "s" };
     Case {
         bench: "models",
-        what: format!("{}, {threads} thread{plural}", spec.told()),
+        what: format!("{what}, {threads} thread{plural}"),
         unit,
         items,
         rounds: mine.len(),

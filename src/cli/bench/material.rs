@@ -1,5 +1,6 @@
 //! What benchmarks run on: messages, wire lines, scores and pictures, made by seed from words written for it. Shapes
-//! follow live chat: short messages, now and then a long one; few of them paid, few of them harmful.
+//! follow live chat: short messages, now and then a long one; few of them paid, few of them harmful. Where `VIGIE_DATA`
+//! names a folder of real chat, text models read that instead.
 
 use bytes::Bytes;
 use rand::{RngExt, SeedableRng};
@@ -51,6 +52,39 @@ pub fn messages(count: usize) -> Vec<Message> {
         },
     };
     (0..count).map(message).collect()
+}
+
+/// Messages of real chat, drawn from the columns `text` or `message` of `$VIGIE_DATA/chat/*.csv`, paid and set as
+/// [`messages`] are; these themselves where there is none. And which of both they are. Errors: the folder cannot be read.
+pub fn said(count: usize) -> Result<(Vec<Message>, &'static str), String> {
+    let mut messages = messages(count);
+    let Some(data) = std::env::var_os("VIGIE_DATA") else { return Ok((messages, "made text")) };
+    let folder = std::path::Path::new(&data).join("chat");
+    let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", folder.display());
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(&folder).map_err(|e| failed(&e))? {
+        let path = entry.map_err(|e| failed(&e))?.path();
+        paths.extend(path.extension().is_some_and(|end| end == "csv").then_some(path));
+    }
+    paths.sort_unstable();
+    let mut texts: Vec<Box<str>> = Vec::new();
+    for path in paths {
+        let mut rows = csv::Reader::from_path(path).map_err(|e| failed(&e))?;
+        let head = rows.headers().map_err(|e| failed(&e))?;
+        let place = head.iter().position(|name| matches!(name, "text" | "message"));
+        let Some(place) = place else { continue };
+        for row in rows.records() {
+            texts.extend(row.map_err(|e| failed(&e))?.get(place).map(Into::into));
+        }
+    }
+    if texts.is_empty() {
+        return Err(failed(&"no table in it has a column `text` or `message`"));
+    }
+    let mut dice = dice(7);
+    for message in &mut messages {
+        message.text = texts[dice.random_range(0..texts.len())].clone();
+    }
+    Ok((messages, "real chat"))
 }
 
 /// Scores as the chat model gives them: low, one message in a hundred harmful.
