@@ -7,10 +7,15 @@ from corpus import LABELS
 from data import DANGER
 from measure import NAMES, mix
 
-# Of what the second stage scores .5 or more, at most this share may be dropped (on dev; half of what is promised).
-SHARE = {label: 0.005 if label in DANGER else 0.025 for label in LABELS}
-# A single message of .95 may raise a channel by these.
-ALONE = ["threat", "self_harm"]
+# Of what the second stage scores .5 or more, at most this share may be dropped (on dev; less than is promised).
+SHARE = {label: 0.005 if label in DANGER else 0.035 for label in LABELS}
+# A single message of .95 may raise a channel by these. The surer the mix, the surer a threat is told below that, so that it is told before the insult that comes with it;
+# self-harm rises evenly, since a few misread goodbyes add up.
+ALONE = {"threat": 0.94, "self_harm": None}
+# What comes with nearly every harm is not told as surer than the harm itself; on real chat no more of it is right either.
+IMPLIED = {"harassment": 0.93, "toxicity": 0.92}
+# Not what people say to one another on a stream: group chats played out to be cruel, tweets picked for a slur.
+CRUEL = ["cyberaggression_fr", "tweets_slur_keywords_fr"]
 # No limit above this score of the first stage, calibrated.
 TOP = 0.40
 
@@ -35,9 +40,9 @@ def rare(z, count=20, rate=1e-5):
     return float(top[-1] + (top[:-1] - top[-1]).mean() * np.log(count / len(z) / rate))
 
 
-def line(z, y, w, cut, soften, sure=None, bins=8):
-    """Calibration points through (cut, .5): on either side a non-decreasing fit on the weighted mix, a few points each. With `sure` what lies above
-    the cut rises evenly to .95 there, however right the mix is: ordinary chat is not half danger."""
+def line(z, y, w, cut, soften, sure=None, most=0.995, bins=8):
+    """Calibration points through (cut, .5): on either side a non-decreasing fit on the weighted mix, a few points each, `most` at most (`None`: no point
+    above the cut). With `sure` .95 stands there and not before, however right the mix is: ordinary chat is not half danger."""
     points = [[0.0, 0.0]]
 
     def add(at, p):
@@ -65,13 +70,13 @@ def line(z, y, w, cut, soften, sure=None, bins=8):
             for x, p, _ in isotonic(np.array(xs), np.array(ys), np.array(ws)):
                 if low and x < cut - 0.05:
                     add(x, min(p, 0.49))
-                if not low and sure is None and x > cut + 0.05:
-                    add(x, min(max(p, 0.51), 0.995))
+                if not low and most is not None and cut + 0.05 < x and (sure is None or x < sure - 0.05):
+                    add(x, min(max(p, 0.51), most))
         if low:
             add(cut, 0.5)
         elif sure is not None:
             add(max(sure, cut + 0.5), 0.95)
-    points.append([1.0, max(0.995, points[-1][1])])
+    points.append([1.0, max(most if sure is None else 0.995, points[-1][1])])
     # The decision point is exact.
     return points
 
@@ -84,7 +89,7 @@ def cuts(rows, z, y, mask):
         dev = (split == "dev") & (mask[:, j] > 0)
         true = y[:, j] >= 0.5
         if label in report.BUDGET:
-            plain = dev & ~np.isin(source, ["corpus", "hand"]) & ~true
+            plain = dev & ~np.isin(source, ["corpus", "hand", *CRUEL]) & ~true
             negative = np.sort(z[plain, j])[::-1]
             allowed = max(1, int(report.BUDGET[label] * len(negative)))
             written = dev & np.isin(source, ["hand", "corpus"])
@@ -104,9 +109,10 @@ def calibrate(rows, z, y, mask, soften=1.0):
     source, split, _ = report.masks(rows)
     out = {}
     for j, label in enumerate(LABELS):
-        plain = (split == "dev") & (mask[:, j] > 0) & ~np.isin(source, ["corpus", "hand"]) & (y[:, j] < 0.5)
+        plain = (split == "dev") & (mask[:, j] > 0) & ~np.isin(source, ["corpus", "hand", *CRUEL]) & (y[:, j] < 0.5)
         sure = rare(z[plain, j]) if label in ALONE and plain.sum() > 1000 else None
-        out[label] = line(z[:, j], (y[:, j] >= 0.5).astype(float), mix(rows, y, mask, j, "dev"), at[j], soften, sure)
+        out[label] = line(z[:, j], (y[:, j] >= 0.5).astype(float), mix(rows, y, mask, j, "dev"), at[j], soften, sure,
+                           ALONE[label] if sure is not None else IMPLIED.get(label, 0.995))
     return out
 
 

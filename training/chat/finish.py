@@ -82,7 +82,11 @@ def card(model, z1, z2, log):
     free = cascade.whole(z1, p1, p2, model.drop)
     paid_rows = np.flatnonzero(model.run.context[:, 0] > 0)
     log(f"{len(paid_rows)} paid rows are measured as unpaid")
+    strange = np.array(["_q_test_" in r.get("family", "") for r in rows])
     out = ["### Messages of held-out authors (never trained or tuned on)", "", *measure.written(rows, free, y, mask, "hand", "test")[0], ""]
+    out += ["Strangers among them (twelve authors of a writer who saw nothing of the corpus but the guide):", "", *measure.written(rows, free, y, mask, "hand", "test", strange)[0], ""]
+    out += ["All of them, each message counted once, for its highest label:", "", *measure.highest_told(rows, free, y, mask)[0], "", "Strangers alone:", "",
+            *measure.highest_told(rows, free, y, mask, strange)[0], ""]
     out += ["### Written families in other words", "", *measure.written(rows, free, y, mask, "corpus", "test")[0], ""]
     out += ["### Patterns not seen, in families that were", "", *measure.written(rows, free, y, mask, "corpus", "pattern")[0], ""]
     out += ["### Real chat", "", *measure.real(rows, free, y, mask)[0], "", *measure.ordinary(rows, free, y, mask)[0], ""]

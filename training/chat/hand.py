@@ -2,7 +2,7 @@
 
 A file opens with `# author: …` lines; each line below is `labels<TAB>paid<TAB>setting<TAB>text`: labels as in the contract, separated by
 commas or spaces, `x?` doubtful, `-` none; paid 1, 0, yes, no; setting one of the five. A line may name its own author by `# author:`
-above it. Files with `_test_` in their name are held out: never trained or tuned on. One train author in eight is dev.
+above it. Files with `_test_` in their name are held out: never trained or tuned on; those with `_dev_` serve for calibration.
 """
 
 import re
@@ -31,7 +31,7 @@ def messages():
     """Rows {text, labels, paid, setting, lang, author, family, split}; errors name file and line."""
     rows, held = [], set()
     for path in sorted(FOLDER.glob("*.tsv")):
-        test = "_test_" in path.name
+        split = "test" if "_test_" in path.name else "dev" if "_dev_" in path.name else "train"
         lang = "fr" if re.search(r"(^|_)fr(_|\.)", path.name) else "en"
         author = path.stem
         for n, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
@@ -55,17 +55,10 @@ def messages():
                 raise Bad(f"{where}: setting is `{setting}`; one of {', '.join(SETTINGS)} is wanted")
             if not text:
                 raise Bad(f"{where}: no text")
-            if test:
-                split = "test"
+            if split == "test":
                 held.add(text.casefold())
-            else:
-                split = "train"
             rows.append({"text": text, "labels": words, "paid": paid in YES, "setting": setting, "lang": lang, "author": author,
                          "family": path.stem, "split": split})
-    for lang in ("fr", "en"):
-        dev = sorted({r["author"] for r in rows if r["lang"] == lang and r["split"] == "train"})[3::8]
-        for r in rows:
-            r["split"] = "dev" if r["author"] in dev else r["split"]
     # A text that a held-out author also wrote is nobody's to train on.
     return [r for r in rows if r["split"] == "test" or r["text"].casefold() not in held]
 

@@ -40,7 +40,7 @@ BUCKETS = 196608
 DIM = 32
 HIDDEN = 64
 SEED = 11
-VERSION = "0.3.0"
+VERSION = "0.4.0"
 SETTINGS = ["real", "game", "sport", "fiction", "unknown"]
 # Rare labels count more, so that they are not drowned by ordinary chat.
 BOOST = {"harassment": 1.5, "toxicity": 1.3}
@@ -229,8 +229,8 @@ def main():
     if args.second:
         stage = second.Second.of(*pickle.loads(Path(args.second).read_bytes()), run, deep, log)
     else:
-        each = lambda epoch, p: keep(f"second-{epoch}", {k: np.asarray(v) for k, v in p.items()})
-        begun = (pickle.loads(Path(args.begun).read_bytes()), int(args.begun.rpartition("-")[2].split(".")[0]) + 1) if args.begun else None
+        each = lambda epoch, p, lines: keep(f"second-{epoch}", ({k: np.asarray(v) for k, v in p.items()}, lines))
+        begun = (*pickle.loads(Path(args.begun).read_bytes()), int(args.begun.rpartition("-")[2].split(".")[0]) + 1) if args.begun else None
         stage = second.Second(run, deep, log, keep=each, begun=begun)
         keep("second", (stage.params, stage.vocabulary.lines))
     log("second stage trained")

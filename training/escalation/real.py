@@ -1,6 +1,6 @@
 """Real live chats, scored by the chat model at hand, through signals, rules and the escalation model: how high do they go?
 
-    VIGIE_DATA=../shared/data python training/escalation/real.py
+    VIGIE_DATA=../shared/data python training/escalation/real.py      # after `cargo build`
 
 The chats have no pictures and no money; they are run as they are, and beside pictures that the script makes up: one that moves, one that
 does not. Tells for each the seconds at each level and which rule decided.
@@ -10,7 +10,6 @@ import csv
 import hashlib
 import os
 import sys
-import tomllib
 from datetime import datetime
 from pathlib import Path
 
@@ -21,37 +20,11 @@ sys.path[:0] = [str(Path(__file__).parent), str(ROOT / "training")]
 import numpy as np
 import onnxruntime as ort
 
+import noise
 import report
 from signals import H, History, S, signals
 
 DATA = Path(os.environ.get("VIGIE_DATA", ROOT / "../shared/data"))
-
-
-def scores(texts):
-    sys.path.insert(0, str(ROOT / "training/chat"))
-    import text as reader
-
-    entry = next(m for m in tomllib.loads((ROOT / "models/manifest.toml").read_text(encoding="utf-8"))["model"] if m["kind"] == "text")
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = ort.InferenceSession(str(ROOT / "models" / entry["file"]), options)
-    lengths, out = entry["preprocess"]["lengths"], np.zeros((len(texts), 8), np.float32)
-    ids = [reader.features(t, entry["preprocess"]["buckets"], lengths[-1]) for t in texts]
-    size = np.array([next(n for n in lengths if n >= len(i) or n == lengths[-1]) for i in ids])
-    for n in lengths:
-        rows = np.flatnonzero(size == n)
-        for part in np.array_split(rows, max(1, len(rows) // 256)):
-            x = np.zeros((len(part), n), np.int32)
-            for k, row in enumerate(part):
-                x[k, : len(ids[row])] = ids[row][:n]
-            setting = np.zeros((len(part), 6), np.float32)
-            setting[:, 5] = 1
-            if len(part):
-                out[part] = session.run(None, {"ids": x, "context": setting})[0]
-    for k, label in enumerate(entry["outputs"][0]["labels"]):
-        points = np.array(entry.get("calibration", {}).get(label, [[0, 0], [1, 1]]))
-        out[:, k] = np.interp(out[:, k], points[:, 0], points[:, 1])
-    return out, f"{entry['name']}@{entry['version']} {entry['sha256'][:8]}"
 
 
 def main():
@@ -59,7 +32,7 @@ def main():
     active = report.rules()
     for name in ("youtube_live_irl_stream", "youtube_live_news"):
         rows = list(csv.DictReader((DATA / f"chat/{name}.csv").open(encoding="utf-8", newline="")))
-        p, model = scores([r["message"] for r in rows])
+        p, model = noise.score([{"text": r["message"]} for r in rows])
         t = np.array([round(datetime.fromisoformat(r["published_at"]).timestamp() * 1000) for r in rows], np.int64)
         order = np.argsort(t, kind="stable")
         t, p = t[order], p[order]

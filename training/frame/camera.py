@@ -202,6 +202,8 @@ def measure(table, logit, near, curve, head):
     """Numbers of the card: by whole set left out, by kind of drawing, and of what is never trained on."""
     score, numbers = evaluate.apply(curve, logit), {"filmed": {}, "unfilmed": {}, "auc": {}, "drawn": {}, "kept": {}, "unfilmed_near": {}, "filmed_near": {}}
     close = evaluate.apply(curve, near)
+    mix = weights(table, table.usable)
+    numbers["reliability"], numbers["ece"] = evaluate.reliability(score[mix > 0], table.filmed[mix > 0], mix[mix > 0])
     seen_filmed = table.usable & table.filmed
     for name in sorted(set(table.family)):
         rows = table.usable & (table.family == name)
