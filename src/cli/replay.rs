@@ -76,7 +76,8 @@ pub fn replay(
     told: &mut dyn FnMut(&Change),
 ) -> Result<Counts, ReplayError> {
     let journals = paths.iter().filter(|path| Reader::is_journal(path)).count();
-    if journals == paths.len() && journals > 0 {
+    let cut = paths.iter().filter(|path| !Reader::is_journal(path) && Reader::is_cut(path)).count();
+    if journals > 0 && journals + cut == paths.len() {
         return journal(paths, config, told);
     }
     if journals > 0 {

@@ -223,6 +223,17 @@ fn the_journal_of_a_live_run_gives_the_same_alerts_byte_for_byte() {
     let journal = folder.path().join("state/journal");
     let (replayed, _) = replay(&[&journal], &["-c", config.to_str().expect("UTF-8")]);
     assert_eq!(replayed, told);
+    // Segment by segment too, one among them whose header a crash cut.
+    let mut named: Vec<_> =
+        std::fs::read_dir(&journal).unwrap().flatten().map(|f| f.path()).collect();
+    named.sort();
+    for (n, whole) in ["", "{\"vigie_jour"].iter().enumerate() {
+        named.push(folder.path().join(format!("cut-{n}.jsonl")));
+        std::fs::write(&named[named.len() - 1], whole).unwrap();
+    }
+    let named: Vec<&std::path::Path> = named.iter().map(|path| path.as_path()).collect();
+    let (replayed, _) = replay(&named, &["-c", config.to_str().expect("UTF-8")]);
+    assert_eq!(replayed, told);
     // And what the models say of the recording is what they said live.
     let (fresh, _) = replay(&[&recording], &["-c", config.to_str().expect("UTF-8")]);
     assert_eq!(outcome(&fresh), outcome(&told));

@@ -64,6 +64,14 @@ impl Reader {
         read.is_ok() && serde_json::from_slice::<Header>(&line).is_ok()
     }
 
+    /// True of a file that ends before its first line does: beside journals, a segment whose header a crash kept from being written.
+    pub fn is_cut(path: &Path) -> bool {
+        let Ok(file) = File::open(path) else { return false };
+        let mut line = Vec::new();
+        let read = BufReader::new(std::io::Read::take(file, 4096)).read_until(b'\n', &mut line);
+        read.is_ok() && line.len() < 4096 && line.last() != Some(&b'\n')
+    }
+
     /// The header of the segment that the last entry came from.
     pub fn header(&self) -> Option<&Header> {
         self.header.as_ref()
