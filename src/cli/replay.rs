@@ -75,12 +75,12 @@ pub fn replay(
     threads: usize,
     told: &mut dyn FnMut(&Change),
 ) -> Result<Counts, ReplayError> {
-    let journals = paths.iter().filter(|path| Reader::is_journal(path)).count();
-    let cut = paths.iter().filter(|path| !Reader::is_journal(path) && Reader::is_cut(path)).count();
-    if journals > 0 && journals + cut == paths.len() {
+    let (journals, others): (Vec<&PathBuf>, Vec<&PathBuf>) =
+        paths.iter().partition(|path| Reader::is_journal(path));
+    if !journals.is_empty() && others.iter().all(|path| Reader::is_cut(path)) {
         return journal(paths, config, told);
     }
-    if journals > 0 {
+    if !journals.is_empty() {
         let what = "recordings and journals cannot be replayed together; name one kind";
         return Err(ReplayError::Mixed(what.into()));
     }

@@ -31,6 +31,17 @@ struct Open {
     line: u64,
 }
 
+/// Bytes of a file that are read to tell what it is.
+const OPENING: usize = 4096;
+
+/// The file's first line, or what of it lies within [`OPENING`]; none of a file that cannot be read.
+fn opening(path: &Path) -> Option<Vec<u8>> {
+    let file = File::open(path).ok()?;
+    let mut line = Vec::new();
+    BufReader::new(std::io::Read::take(file, OPENING as u64)).read_until(b'\n', &mut line).ok()?;
+    Some(line)
+}
+
 impl Reader {
     /// Opens segments: each path is a segment or a folder of them (also the state folder itself).
     pub fn open(paths: &[PathBuf]) -> Result<Self, JournalError> {
@@ -55,21 +66,13 @@ impl Reader {
 
     /// True if the file's first line is a journal's header: how `replay` tells it from a recording.
     pub fn is_journal(path: &Path) -> bool {
-        if path.is_dir() {
-            return true;
-        }
-        let Ok(file) = File::open(path) else { return false };
-        let mut line = Vec::new();
-        let read = BufReader::new(std::io::Read::take(file, 4096)).read_until(b'\n', &mut line);
-        read.is_ok() && serde_json::from_slice::<Header>(&line).is_ok()
+        path.is_dir()
+            || opening(path).is_some_and(|line| serde_json::from_slice::<Header>(&line).is_ok())
     }
 
     /// True of a file that ends before its first line does: beside journals, a segment whose header a crash kept from being written.
     pub fn is_cut(path: &Path) -> bool {
-        let Ok(file) = File::open(path) else { return false };
-        let mut line = Vec::new();
-        let read = BufReader::new(std::io::Read::take(file, 4096)).read_until(b'\n', &mut line);
-        read.is_ok() && line.len() < 4096 && line.last() != Some(&b'\n')
+        opening(path).is_some_and(|line| line.len() < OPENING && line.last() != Some(&b'\n'))
     }
 
     /// The header of the segment that the last entry came from.
