@@ -81,6 +81,12 @@ def line(z, y, w, cut, soften, sure=None, most=0.995, bins=8):
     return points
 
 
+def plain(rows, y, mask, j):
+    """Which rows are dev messages of others, none of them cruel, that do not hold the label."""
+    source, split, _ = report.masks(rows)
+    return (split == "dev") & (mask[:, j] > 0) & ~np.isin(source, ["corpus", "hand", *CRUEL]) & (y[:, j] < 0.5)
+
+
 def cuts(rows, z, y, mask):
     """Per label the logit at which it is raised: quiet on ordinary dev chat, else the best F1 on dev."""
     source, split, _ = report.masks(rows)
@@ -89,8 +95,7 @@ def cuts(rows, z, y, mask):
         dev = (split == "dev") & (mask[:, j] > 0)
         true = y[:, j] >= 0.5
         if label in report.BUDGET:
-            plain = dev & ~np.isin(source, ["corpus", "hand", *CRUEL]) & ~true
-            negative = np.sort(z[plain, j])[::-1]
+            negative = np.sort(z[plain(rows, y, mask, j), j])[::-1]
             allowed = max(1, int(report.BUDGET[label] * len(negative)))
             written = dev & np.isin(source, ["hand", "corpus"])
             cut = max(negative[allowed] + 1e-3, report.best_f1(z[written, j], true[written]) - 0.5, -1.5)
@@ -106,11 +111,10 @@ def cuts(rows, z, y, mask):
 def calibrate(rows, z, y, mask, soften=1.0):
     """Points per label from the graph's score, sigmoid(z / soften), to a probability."""
     at = cuts(rows, z, y, mask)
-    source, split, _ = report.masks(rows)
     out = {}
     for j, label in enumerate(LABELS):
-        plain = (split == "dev") & (mask[:, j] > 0) & ~np.isin(source, ["corpus", "hand", *CRUEL]) & (y[:, j] < 0.5)
-        sure = rare(z[plain, j]) if label in ALONE and plain.sum() > 1000 else None
+        others = plain(rows, y, mask, j) if label in ALONE else np.zeros(len(rows), bool)
+        sure = rare(z[others, j]) if others.sum() > 1000 else None
         out[label] = line(z[:, j], (y[:, j] >= 0.5).astype(float), mix(rows, y, mask, j, "dev"), at[j], soften, sure,
                            ALONE[label] if sure is not None else IMPLIED.get(label, 0.995))
     return out
