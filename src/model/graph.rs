@@ -253,7 +253,7 @@ impl Graph {
         let session = session(&bytes, provider).map_err(|e| {
             spec.error(
                 format!("ONNX Runtime refuses {} ({e})", path.display()),
-                "use a graph with opset 20 or lower",
+                "restore the file if it is damaged; else use a graph with opset 20 or lower",
             )
         })?;
         check_tensors(spec, &path, inputs, session.inputs(), "input")?;

@@ -12,6 +12,8 @@ use crate::event::{ChatLabel, FrameLabel, Signal};
 pub const SCHEMA: u32 = 1;
 /// In the place of a label: a column of an output that is not used.
 pub const UNUSED: &str = "-";
+/// In the place of a label, of a stage that another follows: how likely a later stage raises any label.
+pub const AGAIN: &str = "again";
 
 /// Why models cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -73,7 +75,9 @@ pub struct ModelSpec {
     #[serde(default)]
     pub pictures: Option<Pictures>,
     #[serde(default)]
-    pub second: Option<SecondSpec>,
+    pub second: Option<StageSpec>,
+    #[serde(default)]
+    pub third: Option<StageSpec>,
     /// By label: points of a non-decreasing piecewise-linear map from the graph's score to a probability.
     #[serde(default)]
     pub calibration: BTreeMap<String, Vec<[f32; 2]>>,
@@ -289,10 +293,10 @@ pub struct Views {
     pub whole: usize,
 }
 
-/// The second stage of a text model: it reads what the first does not drop, and all that is paid.
+/// A further stage of a text model: it reads what the one before does not drop; the last reads all that is paid besides.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct SecondSpec {
+pub struct StageSpec {
     pub file: PathBuf,
     pub sha256: String,
     /// [`super::pieces::Pieces`], a piece a line.
@@ -300,7 +304,8 @@ pub struct SecondSpec {
     pub vocabulary_sha256: String,
     /// A message is padded to the shortest that holds its pieces.
     pub lengths: Vec<usize>,
-    /// By label: what the first stage's graph gives for every label below this is dropped.
+    /// By label: what the graph of the stage before gives for every label below this is dropped. With a limit for
+    /// [`AGAIN`] the others may be left out; what the stage before itself raises is never dropped.
     pub drop: BTreeMap<String, f32>,
     /// Pieces and the context.
     pub inputs: Vec<TensorSpec>,
@@ -370,11 +375,16 @@ impl ModelSpec {
         format!("{}@{}", self.name, self.version)
     }
 
+    /// Its stages after the first.
+    pub fn further(&self) -> impl Iterator<Item = &StageSpec> {
+        self.second.iter().chain(&self.third)
+    }
+
     /// Every label that its outputs (and its look head's) give.
     pub fn labels(&self) -> impl Iterator<Item = &str> {
         let look = self.look.iter().flat_map(|look| &look.outputs);
         let labels = self.outputs.iter().chain(look).flat_map(|output| &output.labels);
-        labels.map(String::as_str).filter(|label| *label != UNUSED)
+        labels.map(String::as_str).filter(|label| ![UNUSED, AGAIN].contains(label))
     }
 
     pub(super) fn error(&self, what: String, mend: &str) -> ModelError {
@@ -382,6 +392,10 @@ impl ModelSpec {
     }
 
     fn check(&self) -> Result<(), ModelError> {
+        if self.third.is_some() && self.second.is_none() {
+            let what = "it has a third stage and no second";
+            return Err(self.error(what.into(), "name the third `second`"));
+        }
         for label in self.labels() {
             let known = match self.kind {
                 ModelKind::Text => ChatLabel::from_name(label).is_some(),
@@ -397,15 +411,15 @@ impl ModelSpec {
         }
         let outputs = (self.outputs.iter())
             .chain(self.look.iter().flat_map(|look| &look.outputs))
-            .chain(self.second.iter().flat_map(|second| &second.outputs));
+            .chain(self.further().flat_map(|stage| &stage.outputs));
         for output in outputs {
             if output.activation != Activation::None && output.labels.is_empty() {
                 let what = format!("output `{}` has an activation and no labels", output.name);
                 return Err(self.error(what, "name every column, `-` for one that is not used"));
             }
         }
-        let second = self.second.iter().flat_map(|second| &second.calibration);
-        for (label, points) in self.calibration.iter().chain(second) {
+        let further = self.further().flat_map(|stage| &stage.calibration);
+        for (label, points) in self.calibration.iter().chain(further) {
             let rising = points.windows(2).all(|w| w[0][0] < w[1][0] && w[0][1] <= w[1][1]);
             let inside = points.iter().flatten().all(|x| (0.0..=1.0).contains(x));
             if points.len() < 2 || !rising || !inside {

@@ -23,7 +23,7 @@ pub use escalation::Escalation;
 pub use graph::{compute_on, load_runtime};
 pub use manifest::{
     Channels, Dim, Fit, Layout, Manifest, ModelError, ModelKind, ModelSpec, Planes, Preprocess,
-    SecondSpec, TensorSpec,
+    StageSpec, TensorSpec,
 };
 pub use queue::{Standing, Ticket};
 pub use scorer::{Looked, Message, MessageScores, Scorer};

@@ -2,8 +2,9 @@
 //! vocabulary, a piece a line, and text as [`super::text::normalise`] leaves it. The same rules stand in
 //! `training/chat/pieces.py`, and `tests/it/chat_parity.rs` holds both to one fixture.
 //!
-//! A token that is in the vocabulary is one piece. Another word is cut: the longest piece that begins it, then the longest
-//! `##` pieces that go on. What nothing fits is [`UNKNOWN`]; 0 is padding; the vocabulary's first line opens every message.
+//! A token that is in the vocabulary is one piece. Another that it does not know as a word either (lines that open with `=`,
+//! last) is mended where one piece is near: a star for a letter, two letters swapped, one doubled or missing its double, one
+//! hit beside on the keyboard; of several the one that stands first, and so is the most frequent. What is left is cut: the longest piece that begins the word, then the longest `##` pieces that go on. What nothing fits is [`UNKNOWN`]; 0 is padding; the vocabulary's first line opens every message.
 
 use hashbrown::HashMap;
 
@@ -18,20 +19,28 @@ const KEY: usize = 2 + 4 * WORD_MAX;
 
 /// A vocabulary.
 pub struct Pieces {
-    number: HashMap<Box<str>, i32>,
+    /// Pieces, and then words that are known besides.
+    place: HashMap<Box<str>, i32>,
+    /// Where the pieces end.
+    end: i32,
 }
 
 impl Pieces {
-    /// Reads a vocabulary. Errors: a repeated or an empty line, by its number from 1.
+    /// Reads a vocabulary. Errors: a repeated or an empty line, or a piece below the known words, by its number from 1.
     pub fn read(lines: &str) -> Result<Self, usize> {
-        let mut number = HashMap::new();
-        for (place, line) in lines.lines().enumerate() {
-            let known = number.insert(line.into(), place as i32 + FIRST);
-            if known.is_some() || line.is_empty() {
-                return Err(place + 1);
+        let (mut place, mut end) = (HashMap::new(), FIRST);
+        for (at, line) in lines.lines().enumerate() {
+            let word = line.strip_prefix('=').filter(|word| !word.is_empty());
+            let misplaced = word.is_none() && end != at as i32 + FIRST;
+            if word.is_none() {
+                end = at as i32 + FIRST + 1;
+            }
+            let repeated = place.insert(word.unwrap_or(line).into(), at as i32 + FIRST).is_some();
+            if repeated || misplaced || line.is_empty() {
+                return Err(at + 1);
             }
         }
-        if number.is_empty() { Err(1) } else { Ok(Self { number }) }
+        if end == FIRST { Err(1) } else { Ok(Self { place, end }) }
     }
 
     /// The pieces of a normalised text, the opening first, at most `limit`: of a longer one, the first half and the last
@@ -39,9 +48,13 @@ impl Pieces {
     pub fn of(&self, normalised: &str, limit: usize) -> Vec<i32> {
         let mut out = vec![FIRST];
         for token in normalised.split(' ').filter(|token| !token.is_empty()) {
-            match self.number.get(token) {
-                Some(number) => out.push(*number),
-                None => self.cut(token, &mut out),
+            let (mended, place) = match self.place.get(token) {
+                Some(place) => (None, Some(*place)),
+                None => self.mended(token).unzip(),
+            };
+            match place.filter(|place| *place < self.end) {
+                Some(number) => out.push(number),
+                None => self.cut(mended.as_deref().unwrap_or(token), &mut out),
             }
         }
         if out.len() > limit {
@@ -50,6 +63,53 @@ impl Pieces {
             out.drain(half..tail);
         }
         out
+    }
+
+    fn number(&self, piece: &str) -> Option<i32> {
+        self.place.get(piece).copied().filter(|place| *place < self.end)
+    }
+
+    /// The known word that a misspelt one stands for, and its place; its first letter is taken as right.
+    fn mended(&self, token: &str) -> Option<(String, i32)> {
+        let letters: Vec<char> = token.chars().collect();
+        let n = letters.len();
+        if n < 3 || !is_alpha(letters[0]) {
+            return None;
+        }
+        let mut first = First { pieces: self, word: String::with_capacity(KEY), found: None };
+        if let Some(at) = letters.iter().position(|&c| c == '*') {
+            if letters[at + 1..].contains(&'*') {
+                return None;
+            }
+            for c in 'a'..='z' {
+                first.put(&letters[..at], &[c], &letters[at + 1..]);
+            }
+            return first.found;
+        }
+        if n < 4 {
+            return None;
+        }
+        for i in 1..n - 1 {
+            first.put(&letters[..i], &[letters[i + 1], letters[i]], &letters[i + 2..]);
+        }
+        if first.found.is_some() {
+            return first.found;
+        }
+        for i in 1..n {
+            first.put(&letters[..i], &[letters[i], letters[i]], &letters[i + 1..]);
+            if letters[i] == letters[i - 1] {
+                first.put(&letters[..i], &[], &letters[i + 1..]);
+            }
+        }
+        if first.found.is_some() {
+            return first.found;
+        }
+        for i in 1..n {
+            for c in beside(letters[i]) {
+                first.put(&letters[..i], &[c], &letters[i + 1..]);
+            }
+        }
+        first.found
     }
 
     fn cut(&self, token: &str, out: &mut Vec<i32>) {
@@ -70,7 +130,7 @@ impl Pieces {
             let found = (start + 1..edges.len()).rev().find_map(|end| {
                 key.truncate(mark);
                 key.push_str(&token[edges[start]..edges[end]]);
-                self.number.get(key.as_str()).map(|number| (end, *number))
+                self.number(&key).map(|number| (end, number))
             });
             match found {
                 Some((end, number)) => {
@@ -86,6 +146,48 @@ impl Pieces {
             }
         }
     }
+}
+
+/// The first in the vocabulary of the words that are put together.
+struct First<'a> {
+    pieces: &'a Pieces,
+    word: String,
+    found: Option<(String, i32)>,
+}
+
+impl First<'_> {
+    fn put(&mut self, head: &[char], middle: &[char], tail: &[char]) {
+        self.word.clear();
+        self.word.extend(head.iter().chain(middle).chain(tail));
+        if let Some(&place) = self.pieces.place.get(self.word.as_str())
+            && self.found.as_ref().is_none_or(|(_, found)| place < *found)
+        {
+            self.found = Some((self.word.clone(), place));
+        }
+    }
+}
+
+/// The keys at either side of a letter, on a QWERTY or an AZERTY keyboard, and those that change places between them.
+fn beside(letter: char) -> impl Iterator<Item = char> {
+    const ROWS: [&[u8]; 8] = [
+        b"qwertyuiop",
+        b"asdfghjkl",
+        b"zxcvbnm",
+        b"azertyuiop",
+        b"qsdfghjklm",
+        b"wxcvbn",
+        b"aq",
+        b"zw",
+    ];
+    ROWS.iter().flat_map(move |row| {
+        row.windows(2).flat_map(move |pair| {
+            let (left, right) = (char::from(pair[0]), char::from(pair[1]));
+            [(left, right), (right, left)]
+                .into_iter()
+                .filter(move |&(of, _)| of == letter)
+                .map(|(_, key)| key)
+        })
+    })
 }
 
 #[cfg(test)]
@@ -109,6 +211,20 @@ mod tests {
     }
 
     #[test]
+    fn a_misspelt_word_is_the_most_frequent_known_one_that_is_near() {
+        let pieces =
+            Pieces::read("^\ntuer\nmort\nmont\nkill\nappelle\nfrappe\nfr\n##a\n##p\n=frapep")
+                .unwrap();
+        assert_eq!(pieces.of("k*ll m*rt mo*t", 16), [2, 6, 4, 4], "the first of mort and mont");
+        assert_eq!(pieces.of("teur mrot", 16), [2, 3, 4], "swapped");
+        assert_eq!(pieces.of("frape apelle frapppe", 16), [2, 8, 7, 8], "doubled or not");
+        assert_eq!(pieces.of("frzppe", 16), [2, 8], "hit beside, on AZERTY");
+        assert_eq!(pieces.of("fra k**l", 16), [2, 9, 10, UNKNOWN], "too far");
+        assert_eq!(pieces.of("frapep", 16), [2, 9, 10, 11, UNKNOWN, 11], "a word, no slip");
+        assert_eq!(pieces.of("fr*pep", 16), [2, 9, 10, 11, UNKNOWN, 11], "mended, then cut");
+    }
+
+    #[test]
     fn of_a_long_message_both_ends_stay() {
         let long = "lui ".repeat(50) + "frappe";
         let got = pieces().of(&long, 6);
@@ -120,5 +236,8 @@ mod tests {
         assert_eq!(Pieces::read("^\na\na").err(), Some(3));
         assert_eq!(Pieces::read("^\n\na").err(), Some(2));
         assert_eq!(Pieces::read("").err(), Some(1));
+        assert_eq!(Pieces::read("^\n=a\n=a").err(), Some(3));
+        assert_eq!(Pieces::read("^\n=a\nb").err(), Some(3), "known words stand last");
+        assert!(Pieces::read("^\n=\nb").is_ok(), "the sign itself is a piece");
     }
 }

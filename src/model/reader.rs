@@ -1,20 +1,24 @@
-//! A text model: one stage, or two. The first reads every message as hashed n-grams, unpaid; the second reads what the
-//! first does not drop, and all that is paid, as pieces. What is paid scores at least what it would score unpaid. Comes in: messages. Goes out: their calibrated scores, each
-//! depending on its own message alone.
+//! A text model: one stage, or up to three. The first reads every message as hashed n-grams, unpaid; each further one reads
+//! what the one before does not drop, as pieces, and the last all that is paid besides. What is paid scores at least what
+//! it would score unpaid. Comes in: messages. Goes out: their calibrated scores, each depending on its own message alone.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use ndarray::{Array2, ArrayView2};
 
 use super::graph::{Graph, Input, filled, in_batches};
-use super::manifest::{ModelError, ModelSpec, Preprocess, SecondSpec, TensorSpec, interpolate};
+use super::manifest::{
+    AGAIN, ModelError, ModelSpec, Preprocess, StageSpec, TensorSpec, interpolate,
+};
 use super::pieces::Pieces;
 use super::scorer::{Message, MessageScores};
 use super::text;
 use crate::event::{ChatLabel, Digest, Score, Scores, Setting};
 
-/// What a batch costs beside its rows, in rows: of the first stage 15 µs to 1, of the second half of a row's.
-const CALL: [usize; 2] = [16, 1];
+/// What a batch costs beside its rows, in rows: of the first stage 15 µs to 1, of one between half of that, of the last half
+/// of a row's.
+const CALL: [usize; 3] = [16, 8, 1];
 
 /// See the module.
 pub struct Reader {
@@ -25,16 +29,16 @@ pub struct Reader {
     columns: Vec<String>,
     /// By column.
     labels: Vec<Option<ChatLabel>>,
-    second: Option<Second>,
+    further: Vec<Stage>,
     ids: Vec<i32>,
 }
 
-/// The second stage.
-struct Second {
-    spec: SecondSpec,
+/// A stage after the first.
+struct Stage {
+    spec: StageSpec,
     graph: Graph,
-    pieces: Pieces,
-    /// By column: what the first stage gives below all of these is dropped.
+    pieces: Arc<Pieces>,
+    /// By column: what the stage before gives below all of these is dropped.
     drop: Vec<f32>,
     labels: Vec<Option<ChatLabel>>,
     columns: Vec<String>,
@@ -68,17 +72,17 @@ impl Reader {
             return Err(spec.error(what, "name every column"));
         }
         let labels = labels_of(output);
-        let second = match &spec.second {
-            Some(second) => Some(Second::open(spec, second, dir, output)?),
-            None => None,
-        };
+        let mut further: Vec<Stage> = Vec::new();
+        for stage in spec.further() {
+            further.push(Stage::open(spec, stage, dir, output, further.last())?);
+        }
         Ok(Self {
             graph: Graph::open(spec, dir, &spec.file, &spec.sha256, &spec.inputs, &spec.outputs)?,
             buckets: *buckets,
             lengths: lengths.clone(),
             columns: context.columns.clone(),
             labels,
-            second,
+            further,
             ids: Vec::new(),
             spec: spec.clone(),
         })
@@ -107,54 +111,67 @@ impl Reader {
                 [Some(message.setting), message.setting.excuses().then_some(Setting::Unknown)];
             for (plain, setting) in settings.into_iter().enumerate() {
                 let Some(setting) = setting else { continue };
-                // Where there is a second stage, it alone weighs that a message is paid.
-                let readings = 1 + usize::from(message.paid && self.second.is_none());
+                // Of several stages the last alone weighs that a message is paid.
+                let readings = 1 + usize::from(message.paid && self.further.is_empty());
                 for paid in [false, true].into_iter().take(readings) {
                     rows.push(Row { place, length, setting, paid, plain: plain == 1 });
                 }
             }
         }
-        let first = self.first(&rows, &features)?;
-        let Some(second) = &mut self.second else {
-            for (row, first) in rows.iter().zip(&first) {
-                tell(&mut out[row.place], row, &self.labels, first, |l, x| {
-                    self.spec.calibrate(l, x)
-                });
-            }
-            return Ok(());
-        };
-
-        let mut again: Vec<Row> = Vec::new();
+        let mut raws = self.first(&rows, &features)?;
+        let last = self.further.len();
+        let paid: Vec<Row> = (rows.iter().filter(|row| last > 0 && messages[row.place].paid))
+            .map(|row| Row { paid: true, ..*row })
+            .collect();
+        let mut paid = Some(paid);
         let mut pieces: Vec<Vec<i32>> = vec![Vec::new(); messages.len()];
-        for (row, first) in rows.into_iter().zip(&first) {
-            let dropped = first.iter().zip(&second.drop).all(|(raw, drop)| raw < drop);
-            let paid = messages[row.place].paid;
-            if dropped {
-                tell(&mut out[row.place], &row, &self.labels, first, |l, x| {
-                    self.spec.calibrate(l, x)
-                });
-            }
-            if dropped && !paid {
-                continue;
-            }
-            if pieces[row.place].is_empty() {
-                pieces[row.place] = second.read(&texts[row.place]);
-            }
-            let length = fitting(&second.spec.lengths, pieces[row.place].len());
-            let Row { place, setting, plain, .. } = row;
-            for paid in [false, true] {
-                if (!paid && !dropped) || (paid && messages[place].paid) {
-                    again.push(Row { place, length, setting, paid, plain });
+        for number in 0..=last {
+            // What the stage that has just read does not tell goes on to the next.
+            let (before, rest) = self.further.split_at_mut(number);
+            let told = before.last();
+            let labels = told.map_or(&self.labels, |stage| &stage.labels);
+            let mut again = Vec::new();
+            for (row, raw) in std::mem::take(&mut rows).into_iter().zip(&raws) {
+                let calibrate = |label: &str, x: f32| match told {
+                    Some(stage) => stage.calibrate(label, x),
+                    None => self.spec.calibrate(label, x),
+                };
+                if rest.first().is_some_and(|next| !next.drops(raw, labels, calibrate)) {
+                    again.push(row);
+                } else {
+                    tell(&mut out[row.place], &row, labels, raw, calibrate);
                 }
             }
+            let Some(next) = rest.first_mut() else { break };
+            if number + 1 == last {
+                again.extend(paid.take().into_iter().flatten());
+            }
+            // Stages with one vocabulary read the same numbers.
+            if told.is_some_and(|stage| !Arc::ptr_eq(&stage.pieces, &next.pieces)) {
+                pieces.iter_mut().for_each(Vec::clear);
+            }
+            for row in &mut again {
+                let own = &mut pieces[row.place];
+                if own.is_empty() {
+                    *own = next.read(&texts[row.place]);
+                }
+                row.length = fitting(&next.spec.lengths, own.len());
+            }
+            raws = next.score(
+                &again,
+                &pieces,
+                &self.spec,
+                CALL[if number + 1 == last { 2 } else { 1 }],
+            )?;
+            rows = again;
         }
-        second.score(&again, &pieces, &self.spec, out)
+        Ok(())
     }
 
     /// The graphs of its stages.
     pub fn graphs(&mut self) -> Vec<&mut Graph> {
-        let second = self.second.as_mut().map(|second| &mut second.graph);
-        std::iter::once(&mut self.graph).chain(second).collect()
+        let further = self.further.iter_mut().map(|stage| &mut stage.graph);
+        std::iter::once(&mut self.graph).chain(further).collect()
     }
 
     /// The first stage's scores of each row.
@@ -178,62 +195,63 @@ impl Reader {
     }
 }
 
-impl Second {
+impl Stage {
+    /// `before`: the further stage that reads before it, if one does.
     fn open(
         spec: &ModelSpec,
-        second: &SecondSpec,
+        second: &StageSpec,
         dir: &Path,
         scores: &TensorSpec,
+        before: Option<&Stage>,
     ) -> Result<Self, ModelError> {
-        let wrong = |what: String| spec.error(what, "correct the entry's `second`");
+        let name = if before.is_some() { "third" } else { "second" };
+        let wrong = |what: String| spec.error(what, &format!("correct the entry's `{name}`"));
         let ([_, context], [output]) = (second.inputs.as_slice(), second.outputs.as_slice()) else {
-            let what = "its second stage needs the inputs pieces and context, and one output";
-            return Err(wrong(what.into()));
+            let what =
+                format!("its {name} stage needs the inputs pieces and context, and one output");
+            return Err(wrong(what));
         };
         if !rising(&second.lengths) || second.lengths[0] < 2 {
-            return Err(wrong("the second stage's lengths must rise from 2 or above".into()));
+            return Err(wrong(format!("the {name} stage's lengths must rise from 2 or above")));
         }
         columns_known(spec, context)?;
-        if output.labels != scores.labels {
-            return Err(wrong("both stages must give the same labels in the same order".into()));
+        let known = |output: &TensorSpec| -> Vec<String> {
+            output.labels.iter().filter(|label| *label != AGAIN).cloned().collect()
+        };
+        if known(output) != known(scores) {
+            return Err(wrong("all stages must give the same labels in the same order".into()));
         }
-        let labels = labels_of(scores);
-        let mut drop = Vec::with_capacity(labels.len());
-        for label in &labels {
-            let Some(label) = label else {
-                drop.push(f32::INFINITY);
-                continue;
+        let read = before.map_or(scores, |stage| &stage.spec.outputs[0]);
+        let mut drop = Vec::with_capacity(read.labels.len());
+        for label in &read.labels {
+            let told = |limit| match before {
+                Some(stage) => stage.calibrate(label, limit),
+                None => spec.calibrate(label, limit),
             };
-            let Some(limit) = second.drop.get(label.name()) else {
-                return Err(wrong(format!("its drop rule names no limit for `{}`", label.name())));
+            let scored = ChatLabel::from_name(label).is_some();
+            let limit = match second.drop.get(label) {
+                Some(limit) => *limit,
+                None if scored && !second.drop.contains_key(AGAIN) => {
+                    return Err(wrong(format!("its drop rule names no limit for `{label}`")));
+                }
+                None => f32::INFINITY,
             };
-            if !(0.0..=1.0).contains(limit) || spec.calibrate(label.name(), *limit) >= 0.5 {
+            if limit.is_finite() && (!(0.0..=1.0).contains(&limit) || scored && told(limit) >= 0.5)
+            {
                 let what = format!(
-                    "its drop rule would drop what the first stage itself scores .5 or more for `{}`",
-                    label.name()
+                    "its drop rule would drop what the stage before itself scores .5 or more for `{label}`"
                 );
                 return Err(spec.error(what, "lower the limit"));
             }
-            drop.push(*limit);
+            drop.push(limit);
         }
-        let path = dir.join(&second.vocabulary);
-        let lines = std::fs::read_to_string(&path).map_err(|e| {
-            let what = format!("{} cannot be read ({e})", path.display());
-            spec.error(what, "install the models folder again")
-        })?;
-        let digest = Digest::of(lines.as_bytes()).hex();
-        if digest != second.vocabulary_sha256 {
-            let what = format!(
-                "{} has SHA-256 {digest}, the manifest says {}",
-                path.display(),
-                second.vocabulary_sha256
-            );
-            return Err(spec.error(what, "restore the file, or write its digest into the manifest"));
-        }
-        let pieces = Pieces::read(&lines).map_err(|line| {
-            let what = format!("{}:{line}: an empty or repeated piece", path.display());
-            spec.error(what, "give each piece one line, the opening first")
-        })?;
+        let labels = labels_of(output);
+        let pieces = match before {
+            Some(stage) if stage.spec.vocabulary_sha256 == second.vocabulary_sha256 => {
+                stage.pieces.clone()
+            }
+            _ => Arc::new(vocabulary(spec, second, dir)?),
+        };
         let (file, sha256) = (&second.file, &second.sha256);
         Ok(Self {
             graph: Graph::open(spec, dir, file, sha256, &second.inputs, &second.outputs)?,
@@ -245,37 +263,76 @@ impl Second {
         })
     }
 
+    /// Whether what the stage before gave is dropped: never what that stage raises itself.
+    fn drops(
+        &self,
+        raw: &[f32],
+        labels: &[Option<ChatLabel>],
+        calibrate: impl Fn(&str, f32) -> f32,
+    ) -> bool {
+        let raised = |(label, raw): (&Option<ChatLabel>, &f32)| {
+            label.is_some_and(|label| calibrate(label.name(), *raw) >= 0.5)
+        };
+        raw.iter().zip(&self.drop).all(|(raw, drop)| raw < drop)
+            && !labels.iter().zip(raw).any(raised)
+    }
+
+    fn calibrate(&self, label: &str, x: f32) -> f32 {
+        self.spec.calibration.get(label).map_or(x, |line| interpolate(line, x))
+    }
+
     fn read(&self, normalised: &str) -> Vec<i32> {
         self.pieces.of(normalised, self.spec.lengths[self.spec.lengths.len() - 1])
     }
 
+    /// Its scores of each row.
     fn score(
         &mut self,
         rows: &[Row],
         pieces: &[Vec<i32>],
         spec: &ModelSpec,
-        out: &mut [MessageScores],
-    ) -> Result<(), ModelError> {
+        call: usize,
+    ) -> Result<Vec<Vec<f32>>, ModelError> {
+        let mut out = vec![Vec::new(); rows.len()];
         let mut numbers = Vec::new();
         for length in 0..self.spec.lengths.len() {
             let same: Vec<usize> = (0..rows.len()).filter(|n| rows[*n].length == length).collect();
-            for chunk in in_batches(&same, CALL[1]) {
+            for chunk in in_batches(&same, call) {
                 let batch: Vec<&Row> = padded(chunk).map(|n| &rows[n]).collect();
                 fill(&mut numbers, &batch, pieces, self.spec.lengths[length]);
                 let pieces = shaped(spec, batch.len(), &numbers)?;
                 let context = context(spec, &self.columns, &batch)?;
                 let inputs = [Input::I32(pieces.into_dyn()), Input::F32(context.view().into_dyn())];
                 let result = self.graph.run(inputs)?;
-                for (row, raw) in chunk.iter().map(|n| &rows[*n]).zip(result[0].outer_iter()) {
-                    let raw: Vec<f32> = raw.iter().copied().collect();
-                    tell(&mut out[row.place], row, &self.labels, &raw, |label, x| {
-                        self.spec.calibration.get(label).map_or(x, |line| interpolate(line, x))
-                    });
+                for (n, raw) in chunk.iter().zip(result[0].outer_iter()) {
+                    out[*n] = raw.iter().copied().collect();
                 }
             }
         }
-        Ok(())
+        Ok(out)
     }
+}
+
+/// The pieces that a stage reads, checked.
+fn vocabulary(spec: &ModelSpec, stage: &StageSpec, dir: &Path) -> Result<Pieces, ModelError> {
+    let path = dir.join(&stage.vocabulary);
+    let lines = std::fs::read_to_string(&path).map_err(|e| {
+        let what = format!("{} cannot be read ({e})", path.display());
+        spec.error(what, "install the models folder again")
+    })?;
+    let digest = Digest::of(lines.as_bytes()).hex();
+    if digest != stage.vocabulary_sha256 {
+        let what = format!(
+            "{} has SHA-256 {digest}, the manifest says {}",
+            path.display(),
+            stage.vocabulary_sha256
+        );
+        return Err(spec.error(what, "restore the file, or write its digest into the manifest"));
+    }
+    Pieces::read(&lines).map_err(|line| {
+        let what = format!("{}:{line}: an empty or repeated piece", path.display());
+        spec.error(what, "give each piece one line, the opening first")
+    })
 }
 
 /// Raises a message's scores to those of a reading.

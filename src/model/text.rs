@@ -5,7 +5,8 @@
 //! 1. Of a text longer than 4,096 characters the first and the last 2,048 stand for it, so cost is bounded.
 //! 2. NFKD, lower case; combining marks and invisible characters dropped; look-alike letters folded to Latin.
 //! 3. Tokens: words, numbers by their length (emergency numbers stay), `? ! " € $ £ @`, an emoji or `:emote:` each, `url`.
-//! 4. In a word: digits between letters read as letters, stretched letters shortened, elisions split, spelled-out words joined.
+//! 4. In a word: digits between letters, and one or two at its end, read as letters, stretched letters shortened, elisions split,
+//!    spelled-out words joined; a star between letters stays, for [`super::pieces`] to read.
 //! 5. Ids: word 1- and 2-grams, then character 3- to 5-grams of each word; FNV-1a, mixed; sorted, each once; 0 is padding. Words alone
 //!    have the ids below a third of `buckets`, so that they collide with each other only; all else has the ids above.
 
@@ -306,6 +307,37 @@ fn leet(c: char) -> Option<char> {
     })
 }
 
+/// Where one or two characters end that read as letters and a letter follows.
+fn inside(s: &[char], i: usize) -> Option<usize> {
+    let reads = |at: usize| s.get(at).is_some_and(|&c| leet(c).is_some());
+    let letter = |at: usize| s.get(at).is_some_and(|&c| is_alpha(c));
+    if !reads(i) {
+        return None;
+    }
+    if letter(i + 1) {
+        return Some(i + 1);
+    }
+    (reads(i + 1) && letter(i + 2)).then_some(i + 2)
+}
+
+/// Where one or two digits end that read as letters and close a word ("frapp3", "mort5"); no price or measure follows them.
+fn ending(s: &[char], i: usize) -> Option<usize> {
+    let reads =
+        |at: usize| s.get(at).is_some_and(|c| matches!(c, '0' | '1' | '3' | '4' | '5' | '7'));
+    if !reads(i) {
+        return None;
+    }
+    let end = if reads(i + 1) { i + 2 } else { i + 1 };
+    let goes_on = |&c: &char| is_word(c) || matches!(c, '€' | '$' | '£' | '%');
+    (!s.get(end).is_some_and(goes_on)).then_some(end)
+}
+
+/// Where stars end that a letter follows.
+fn stars(s: &[char], i: usize) -> Option<usize> {
+    let run = s[i..].iter().take_while(|&&c| c == '*').count();
+    (run > 0 && s.get(i + run).is_some_and(|&c| is_alpha(c))).then_some(i + run)
+}
+
 fn is_invisible(c: char) -> bool {
     matches!(c as u32,
         0xAD | 0x180E | 0x200B..=0x200F | 0x202A..=0x202E | 0x2060..=0x206F | 0xFEFF | 0xFE00..=0xFE0F
@@ -409,18 +441,30 @@ impl Tokens {
             return i;
         }
         let alpha_next = |at: usize| s.get(at + 1).is_some_and(|&c| is_alpha(c));
+        let mut digits = false;
         while let Some(&c) = s.get(i) {
             if is_alpha(c) {
                 self.word.push(c);
-            } else if let Some(letter) = leet(c).filter(|_| alpha_next(i)) {
-                self.word.push(letter);
+            } else if let Some(end) = inside(s, i) {
+                self.word.extend(s[i..end].iter().filter_map(|&c| leet(c)));
+                digits = true;
+                i = end;
+                continue;
+            } else if let Some(end) = ending(s, i).filter(|_| digits || self.word.len() >= 3) {
+                self.word.extend(s[i..end].iter().filter_map(|&c| leet(c)));
+                i = end;
+                continue;
+            } else if let Some(end) = stars(s, i) {
+                self.word.extend(std::iter::repeat_n('*', (end - i).min(2)));
+                i = end;
+                continue;
             } else if c == '\'' && alpha_next(i) {
                 let single = self.word.len() == 1 && self.word[0] != 'i';
                 if single || ELISIONS.iter().any(|e| e.chars().eq(self.word.iter().copied())) {
                     i += 1;
                     break;
                 }
-            } else if c != '*' || !(alpha_next(i) || s.get(i + 1) == Some(&'*')) {
+            } else {
                 break;
             }
             i += 1;
@@ -561,6 +605,9 @@ mod tests {
             ("k y s", "kys"),
             ("K.Y.S", "kys"),
             ("k1ll him", "kill him"),
+            ("h34d frapp3 m0r7 mort5!", "head frappe mort morts !"),
+            ("k*ll f**k h***s *hugs* f***", "k*ll f**k h**s hugs f"),
+            ("gifle5€ 20balles ps4", "gifle 0 € 00 balles ps 0"),
             ("kуs", "kys"),
             ("🅺🆈🆂", "kys"),
             ("stoooop", "stop"),

@@ -58,7 +58,7 @@ impl Tokenized {
         let Some(Preprocess::Tokenizer(reads)) = &spec.preprocess else {
             return Err(wrong("it has no preprocess of type tokenizer".into()));
         };
-        if spec.second.is_some() {
+        if spec.further().next().is_some() {
             return Err(wrong("a model with a tokenizer has no second stage".into()));
         }
         if !rising(&reads.lengths) {

@@ -1,14 +1,16 @@
-"""Both stages together: which messages the first drops, what the whole says, and the points that turn scores into probabilities."""
+"""The stages together: which messages each drops, what the whole says, and the points that turn scores into probabilities."""
 
 import numpy as np
 
+import encoder
 import report
 from corpus import LABELS
 from data import DANGER
 from measure import NAMES, mix
 
-# Of what the second stage scores .5 or more, at most this share may be dropped (on dev; less than is promised).
-SHARE = {label: 0.005 if label in DANGER else 0.035 for label in LABELS}
+# Of what the last stage scores .5 or more, at most this share may be dropped by the first, and by the one between (on dev; less than is promised).
+SHARE = {label: 0.003 if label in DANGER else 0.013 for label in LABELS}
+BETWEEN = {"danger": 0.005, "other": 0.022}
 # A single message of .95 may raise a channel by these. The surer the mix, the surer a threat is told below that, so that it is told before the insult that comes with it;
 # self-harm rises evenly, since a few misread goodbyes add up.
 ALONE = {"threat": 0.94, "self_harm": None}
@@ -148,19 +150,42 @@ def below(points, drop, most=0.1):
     return out
 
 
+def limit(rows, again, p2, left):
+    """The score of `again` below which the stage between drops, of rows that are `left` to it: by what the last stage raises on real dev chat and on dev authors."""
+    source, split, _ = report.masks(rows)
+    dev = left & (split == "dev")
+    danger = [j for j, label in enumerate(LABELS) if label in DANGER]
+    other = [j for j in range(8) if j not in danger]
+    found = []
+    for where in (np.isin(source, list(NAMES)), source == "hand"):
+        for cols, share in ((danger, BETWEEN["danger"]), (other, BETWEEN["other"])):
+            raised = dev & where & (p2[:, cols] >= 0.5).any(1)
+            if raised.sum() >= 100:
+                found.append(np.quantile(again[raised], share))
+    return round(float(report.sigmoid(min(found) / encoder.SOFTEN)), 5)
+
+
+def quiet(points, most=0.1):
+    """Points of a stage that tells what it drops alone: what it does not raise itself reads `most` or less."""
+    return below(points, {label: next(x for x, p in line if p >= 0.5) - 1e-5 for label, line in points.items()}, most)
+
+
 def dropped(z1, drop):
     return (report.sigmoid(z1) < np.array([drop[label] for label in LABELS])).all(1)
 
 
-def whole(z1, p1, p2, drop):
-    return np.where(dropped(z1, drop)[:, None], p1, p2)
+def whole(gone, each):
+    """`each`: what each stage says; `gone`: which rows each but the last drops."""
+    out = each[-1]
+    for drops, p in zip(reversed(gone), reversed(each[:-1])):
+        out = np.where(drops[:, None], p, out)
+    return out
 
 
-def told(rows, z1, p2, drop, split="test"):
-    """What the drop rule costs, on real chat and on held-out authors apart: lines of a table."""
+def told(rows, gone, p2, split="test"):
+    """What the drop rules cost, on real chat and on held-out authors apart: lines of a table. `gone`: which rows the first stage drops, and which the first two."""
     source, part, _ = report.masks(rows)
-    gone = dropped(z1, drop)
-    out = ["| | messages | dropped | dropped of what the second stage raises: danger | other labels |", "| --- | --- | --- | --- | --- |"]
+    out = ["| | messages | dropped by the first stage | by the first two | of what the last raises, dropped: danger | other labels |", "| --- | --- | --- | --- | --- | --- |"]
     danger = [LABELS.index(label) for label in DANGER]
     other = [j for j in range(8) if j not in danger]
     for name, t in (("real chat", np.isin(source, list(NAMES))), ("held-out authors", source == "hand"), ("written families", source == "corpus")):
@@ -168,8 +193,8 @@ def told(rows, z1, p2, drop, split="test"):
         cells = []
         for cols in (danger, other):
             raised = t & (p2[:, cols] >= 0.5).any(1)
-            lost, n = int((raised & gone).sum()), int(raised.sum())
+            lost, n = int((raised & gone[1]).sum()), int(raised.sum())
             lo, hi = report.wilson(lost, n)
             cells.append(f"{lost} of {n} [{100 * lo:.1f} %, {100 * hi:.1f} %]")
-        out.append(f"| {name} | {int(t.sum())} | {100 * gone[t].mean():.0f} % | {cells[0]} | {cells[1]} |")
+        out.append(f"| {name} | {int(t.sum())} | {100 * gone[0][t].mean():.0f} % | {100 * gone[1][t].mean():.0f} % | {cells[0]} | {cells[1]} |")
     return out

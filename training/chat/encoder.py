@@ -52,30 +52,6 @@ def drop(x, key, share):
     return x * jax.random.bernoulli(key, 1 - share, shape) / (1 - share)
 
 
-@jax.custom_vjp
-def mm(x, w):
-    """x [batch, length, in] w [in, out]: products of 16-bit floats, summed in 32 bits, there and back: twice as fast where the processor has them."""
-    return half(x.reshape(-1, x.shape[-1]), w).reshape(*x.shape[:-1], w.shape[1])
-
-
-def half(a, b):
-    return jnp.dot(a.astype(jnp.bfloat16), b.astype(jnp.bfloat16), preferred_element_type=jnp.float32)
-
-
-def turned(a):
-    """The transpose, really laid out anew: the compiler's fast product of 16-bit floats takes no other."""
-    return jax.lax.optimization_barrier(a.astype(jnp.bfloat16).T.reshape(-1)).reshape(a.shape[1], a.shape[0])
-
-
-def mm_back(kept, g):
-    x, w = kept
-    flat, g = x.reshape(-1, x.shape[-1]), g.reshape(-1, w.shape[1])
-    return half(g, turned(w)).reshape(x.shape), half(turned(flat), g)
-
-
-mm.defvjp(lambda x, w: (mm(x, w), (x, w)), mm_back)
-
-
 def hidden(p, pieces, key=None, share=0.1, seen=None):
     """Vectors of the pieces [batch, length, width] and which are there; `seen`, a dict, gets what each matrix takes in."""
     layers = sum(1 for name in p if name.endswith(".qkv"))
@@ -89,7 +65,8 @@ def hidden(p, pieces, key=None, share=0.1, seen=None):
 
     def linear(x, name, bias):
         seen[name] = x
-        return mm(x, p[name]) + p[bias]
+        # One flat product: the compiler is slow at any other.
+        return (x.reshape(-1, x.shape[-1]) @ p[name]).reshape(*x.shape[:-1], -1) + p[bias]
 
     x = norm(p["table"][pieces] + p["place"][:length], p["g"], p["o"])
     x = drop(x, keys[1], share)
@@ -104,6 +81,20 @@ def hidden(p, pieces, key=None, share=0.1, seen=None):
         inner = jax.nn.gelu(linear(x, f"{k}.i", f"{k}.ib"), approximate=True)
         x = norm(x + drop(linear(inner, f"{k}.f", f"{k}.fb"), keys[3 + 2 * k], share), p[f"{k}.fg"], p[f"{k}.fo"])
     return x, there
+
+
+def narrowed(p, keep, inner, packed):
+    """The first `keep` layers with the `inner` units of each that give most on some texts `packed`; what the others give on average goes to the bias."""
+    seen = inputs(p, packed)
+    p = {k: np.asarray(v) for k, v in p.items() if not k.split(".")[0].isdigit() or int(k.split(".")[0]) < keep}
+    for k in range(keep):
+        a = np.asarray(seen[f"{k}.f"])[packed != 0]
+        worth = a.var(0) * (p[f"{k}.f"] ** 2).sum(1)
+        best = np.sort(np.argsort(-worth)[:inner])
+        rest = np.setdiff1d(np.arange(len(worth)), best)
+        p[f"{k}.fb"] = p[f"{k}.fb"] + a.mean(0)[rest] @ p[f"{k}.f"][rest]
+        p |= {f"{k}.i": p[f"{k}.i"][:, best], f"{k}.ib": p[f"{k}.ib"][best], f"{k}.f": p[f"{k}.f"][best]}
+    return p
 
 
 def inputs(p, pieces):

@@ -15,6 +15,7 @@ import graph
 import hand
 import manifest
 import measure
+import middle
 import net
 import report
 import text
@@ -75,11 +76,11 @@ def pairs(model):
     return out
 
 
-def card(model, z1, z2, log):
+def card(model, log):
     """Measures and writes the card's measured part, between its two marks."""
     rows, y, mask = model.run.rows, model.run.y, model.run.mask
-    p1, p2 = cascade.apply(z1, model.first_points), cascade.apply(z2, model.points, encoder.SOFTEN)
-    free = cascade.whole(z1, p1, p2, model.drop)
+    z1, zm, z2 = model.z
+    p2, free = cascade.apply(z2, model.points, encoder.SOFTEN), model.said(model.z)
     paid_rows = np.flatnonzero(model.run.context[:, 0] > 0)
     log(f"{len(paid_rows)} paid rows are measured as unpaid")
     strange = np.array(["_q_test_" in r.get("family", "") for r in rows])
@@ -92,16 +93,18 @@ def card(model, z1, z2, log):
     out += ["### Real chat", "", *measure.real(rows, free, y, mask)[0], "", *measure.ordinary(rows, free, y, mask)[0], ""]
     out += [*measure.precision_at(rows, free, y, mask), "", *measure.comments(rows, free, y, mask), ""]
     out += ["### Pairs", "", *pairs(model), "", "### Evasions", "", *hidden(model, log), ""]
-    out += ["### What the first stage drops", "", *cascade.told(rows, z1, p2, model.drop), ""]
+    out += ["### What is dropped", "", *cascade.told(rows, model.gone(model.z), p2), ""]
     errors, lines = measure.ece(rows, free, y, mask)
     measure.diagram(lines, errors, CARD.parent / "reliability.svg")
     out += ["### Calibration", "", "ECE on the reference mix: " + ", ".join(f"`{k}` {v:.3f}" for k, v in errors.items()) + f"; mean {np.mean(list(errors.values())):.3f}.",
             "", "![Reliability of each label](reliability.svg)", ""]
     alone = cascade.apply(z1, cascade.calibrate(rows, z1, y, mask))
+    narrow = cascade.apply(zm[:, :8], cascade.calibrate(rows, zm[:, :8], y, mask, encoder.SOFTEN), encoder.SOFTEN)
     words = model.run.words()
     out += ["### Approaches, same data, same calibration", "", *approaches(rows, y, mask, {
         "words and pairs of words, linear": cascade.apply(words, cascade.calibrate(rows, words, y, mask)), "bag of hashed n-grams (the first stage alone)": alone,
-        "layers of the large encoder, fine-tuned (the second stage alone)": p2, "both stages (ships)": free}), ""]
+        "one narrow layer over pieces, taught by the last stage (the stage between alone)": narrow,
+        "layers of the large encoder, fine-tuned (the last stage alone)": p2, "all three stages (ships)": free}), ""]
     told = "\n".join(out)
     print(told)
     before = CARD.read_text(encoding="utf-8")
@@ -122,30 +125,34 @@ def approaches(rows, y, mask, scores):
     return out
 
 
-def ship(model, z1, z2, log):
-    run, stage = model.run, model.second
+def ship(model, log):
+    run, stage = model.run, model.last
     folder = ROOT / "models/chat"
-    first, deep_file = folder / "chat.onnx", folder / "second.onnx"
+    first, between_file, last_file = folder / "chat.onnx", folder / "between.onnx", folder / "last.onnx"
     free = run.context.copy()
     free[:, 0] = 0
     export.write(model.params, first)
-    export.check(first, model.params, run.ids, free, z1)
+    export.check(first, model.params, run.ids, free, model.z[0])
     (folder / "pieces.txt").write_text("\n".join(stage.vocabulary.lines) + "\n", encoding="utf-8")
     rest = np.flatnonzero(run.split != "train")
-    graph.check(deep_file, [stage.vocabulary.of(run.tokens[i], encoder.LIMIT) for i in rest], free[rest])
-    extra = train.second_entry(stage.vocabulary, deep_file, model.drop, model.points)
+    cut = [stage.vocabulary.of(run.tokens[i], encoder.LIMIT) for i in rest]
+    for file in (between_file, last_file):
+        graph.check(file, cut, free[rest])
+    extra = {"second": train.stage_entry(between_file, model.drop, model.between_points, [*LABELS, middle.AGAIN]),
+             "third": train.stage_entry(last_file, model.between_drop, model.points)}
     manifest.update_entry(train.entry(train.VERSION, first, model.first_points, extra), ROOT / "models/manifest.toml")
     fixture(model, first, ROOT / "tests/fixtures/chat_parity.json")
-    log(f"wrote {first.stat().st_size / 1e6:.1f} MB and {deep_file.stat().st_size / 1e6:.1f} MB, {len(stage.vocabulary.lines)} pieces")
+    sizes = " + ".join(f"{file.stat().st_size / 1e6:.1f}" for file in (first, between_file, last_file))
+    log(f"wrote {sizes} MB, {stage.vocabulary.end} pieces")
 
 
 def fixture(model, first, out, count=1200, scored=200, told=1000):
-    """Edge cases and texts of the corpora: ids, pieces, the first stage's scores, and what both stages say."""
+    """Edge cases and texts of the corpora: ids, pieces, the first stage's scores, and what all stages say."""
     rows = corpus.messages(seed=99, per_pattern=4) + [r for r in hand.messages() if r["split"] == "train"]
     random.Random(4).shuffle(rows)
     texts = export.EDGES + [r["text"] for r in rows[: count - len(export.EDGES)]]
     ids = [text.features(t, train.BUCKETS, 512) for t in texts]
-    pieces = [model.second.vocabulary.of(text.tokens(t), encoder.LIMIT) for t in texts]
+    pieces = [model.last.vocabulary.of(text.tokens(t), encoder.LIMIT) for t in texts]
     digest = lambda values: text._fnv(text._OFFSET, b"".join(int(v).to_bytes(4, "little") for v in values))
     contexts = [[float(k % 3 == 0)] + [float(k % 5 == j) for j in range(5)] for k in range(scored)]
     session, scores = export.session(first), []
@@ -156,14 +163,14 @@ def fixture(model, first, out, count=1200, scored=200, told=1000):
         scores.append([round(float(x), 6) for x in session.run(["scores"], {"ids": a, "context": np.array([contexts[k]] * 2, np.float32)})[0][0]])
     settings = [train.SETTINGS[k % 5] for k in range(told)]
     paid = [k % 4 == 1 for k in range(told)]
-    p, gone = model.scores(texts[:told], context(settings, paid))
+    p, by = model.scores(texts[:told], context(settings, paid))
     dump = lambda value: json.dumps(value, ensure_ascii=True, separators=(",", ":"))
     lines = [
         '{"buckets": %d, "max": 512, "pieces_max": %d, "columns": ["paid", "real", "game", "sport", "fiction", "unknown"],' % (train.BUCKETS, encoder.LIMIT),
         '"texts": [', ",\n".join(dump([t, len(i), digest(i), text.normalise(t) if len(t) < 300 else None]) for t, i in zip(texts, ids)), "],",
         '"ids": [', ",\n".join(dump([k, ids[k]]) for k in range(45, 65)), "],",
         '"pieces": [', ",\n".join(dump([k, len(v), digest(v)]) for k, v in enumerate(pieces)), "],",
-        '"told": [', ",\n".join(dump([k, paid[k], settings[k], bool(gone[k]), [round(float(x), 5) for x in p[k]]]) for k in range(told)), "],",
+        '"told": [', ",\n".join(dump([k, paid[k], settings[k], int(by[k]), [round(float(x), 5) for x in p[k]]]) for k in range(told)), "],",
         '"scores": [', ",\n".join(dump([k, contexts[k], scores[k]]) for k in range(scored)), "]}",
     ]
     out.write_text("\n".join(lines) + "\n", encoding="utf-8")

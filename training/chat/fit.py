@@ -1,5 +1,7 @@
 """Fine-tunes the second stage (`encoder.py`): Adam over rows grouped by length, the rate warmed up and falling, weights averaged at the end."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -27,7 +29,7 @@ def plan(pieces, rng, tokens=TOKENS, edges=encoder.EDGES):
     for b, edge in enumerate(edges):
         rows = np.flatnonzero(bucket == b)
         rng.shuffle(rows)
-        size = min(256, tokens // edge)
+        size = min(tokens // 12, tokens // edge)
         out += [(rows[k : k + size], edge, size) for k in range(0, len(rows), size)]
     return [out[k] for k in rng.permutation(len(out))]
 
@@ -39,7 +41,7 @@ def loss(p, pieces, real, context, y, mask, weight, key):
     return (bce * mask * w[:, None]).sum() / w.sum()
 
 
-def step(p, o, mean, args, key, n, lr, keep):
+def step(p, o, mean, args, key, n, lr, keep, fast=FAST):
     value, grad = jax.value_and_grad(loss)(p, *args, key)
     size = jnp.sqrt(sum((g * g).sum() for g in grad.values()))
     shrink = jnp.minimum(1.0, 1.0 / (size + 1e-6))
@@ -49,24 +51,24 @@ def step(p, o, mean, args, key, n, lr, keep):
         m1 = 0.9 * o[k][0] + 0.1 * g
         m2 = 0.98 * o[k][1] + 0.02 * g**2
         up = (m1 / (1 - 0.9**n)) / (jnp.sqrt(m2 / (1 - 0.98**n)) + 1e-8)
-        rate = lr * (5.0 if k in FAST else 1.0)
+        rate = lr * (5.0 if k in fast else 1.0)
         new_p[k] = p[k] - rate * (up + (0.01 * p[k] if p[k].ndim == 2 and k != "table" else 0.0))
         new_o[k] = (m1, m2)
         new_mean[k] = mean[k] + keep * (new_p[k] - mean[k])
     return new_p, new_o, new_mean, value
 
 
-def fit(params, draw, arrays, epochs, rate, seed, log=print, parts=400, save=None, done=0):
+def fit(params, draw, arrays, epochs, rate, seed, log=print, parts=400, save=None, done=0, tokens=TOKENS, fast=FAST):
     """`draw(epoch, params)`: row numbers and their pieces; `arrays(rows)`: context, y, mask, weight; `done`: passes behind `params` already. Gives the
     mean of the weights over the last tenth."""
-    go = jax.jit(step, donate_argnums=(0, 1, 2))
+    go = jax.jit(functools.partial(step, fast=fast), donate_argnums=(0, 1, 2))
     opt = {k: (np.zeros_like(v), np.zeros_like(v)) for k, v in params.items()}
     mean = {k: v.copy() for k, v in params.items()}
     rng, key = np.random.default_rng(seed), jax.random.PRNGKey(seed)
     n, total = 0, None
     for epoch in range(done, epochs):
         names, pieces = draw(epoch, mean)
-        batches = plan(pieces, rng)
+        batches = plan(pieces, rng, tokens)
         if total is None:
             n, total = done * len(batches), epochs * len(batches)
         seen, last = 0.0, 0.0

@@ -1,6 +1,6 @@
 """Writes the second stage as an ONNX graph by hand and checks it against the training code.
 
-Graph: pieces i32 [batch, length], context f32 [batch, 6] -> scores f32 [batch, 8]. Table and layers are int8 with a scale a
+Graph: pieces i32 [batch, length], context f32 [batch, 6] -> scores f32 [batch, 8 or more]. Table and layers are int8 with a scale a
 column; what a layer takes in is rounded to 8 bits by fixed ranges (`ranges`, the training texts' own), so neither padding nor batch-mates touch a
 score. Weights keep to 7 bits: processors without VNNI add up 16-bit pairs, which must not run over; so every machine gives the same scores.
 """
@@ -93,9 +93,23 @@ def graph(p, ranges):
     g = helper.make_graph(
         nodes, "chat_second",
         [value("pieces", TensorProto.INT32, ["batch", "length"]), value("context", TensorProto.FLOAT, ["batch", 6])],
-        [value("scores", TensorProto.FLOAT, ["batch", 8])], consts,
+        [value("scores", TensorProto.FLOAT, ["batch", len(p["b"])])], consts,
     )
     return helper.make_model(g, opset_imports=[helper.make_opsetid("", 20), helper.make_opsetid("com.microsoft", 1)], ir_version=9, producer_name="vigie training/chat")
+
+
+def parameters(path):
+    """Parameters out of a written graph, its whole numbers scaled back: what a training may go on from where nothing else was kept."""
+    import onnx
+
+    got = {c.name: numpy_helper.to_array(c) for c in onnx.load(str(path)).graph.initializer}
+    p = {"table": got["table"].astype(np.float32) * got["scale"]}
+    for name, value in got.items():
+        if value.dtype == np.int8 and name != "table":
+            p[name] = value.astype(np.float32) * got[f"{name}_scale"]
+        elif value.dtype == np.float32 and value.ndim and not name.endswith("_scale") and name != "scale":
+            p[name] = value
+    return p
 
 
 def check(path, pieces, context):

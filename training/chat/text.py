@@ -4,7 +4,8 @@ The same rules stand in `src/model/text.rs`; `tests/fixtures/chat_parity.json` h
  1. Longer than 4,096 characters: the first and the last 2,048 stand for the text.
  2. NFKD, lower case, marks and invisible characters dropped, look-alike letters folded.
  3. Tokens: words, numbers by their length (emergency numbers stay), `? ! " € $ £ @`, one emoji or `:emote:` each, `url`.
- 4. In a word: digits between letters read as letters, stretched letters shortened, elisions split, spelled-out words joined.
+ 4. In a word: digits between letters, and one or two at its end, read as letters, stretched letters shortened, elisions split,
+    spelled-out words joined; a star between letters stays, for `pieces.py` to read.
  5. Ids: word 1- and 2-grams, then character 3- to 5-grams of each word, FNV-1a, sorted, each once; 0 is padding. Words alone have the
     ids below a third of `buckets`, so that they collide with each other only; all else has the ids above.
 """
@@ -17,6 +18,9 @@ WORD_MAX = 40
 KEEP_NUMBERS = {"911", "112", "999", "15", "17", "18", "3114", "988", "119", "116"}
 ELISIONS = {"qu", "jusqu", "lorsqu", "puisqu", "quelqu", "presqu"}
 LEET = {"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "7": "t", "8": "b", "9": "g", "@": "a", "$": "s"}
+# Digits that read as letters at a word's end too, where no price or measure follows: "frapp3", "mort5".
+ENDING = set("013457")
+PRICED = set("€$£%")
 
 # Letters that NFKD leaves alone, folded wherever they stand.
 FOLD = {
@@ -142,16 +146,22 @@ def tokens(text):
                 i = j
                 continue
             word = []
+            leet = False
             while i < n:
                 c = s[i]
                 if _is_alpha(c):
                     word.append(c)
                     i += 1
-                elif c in LEET and i + 1 < n and _is_alpha(s[i + 1]):
-                    word.append(LEET[c])
-                    i += 1
-                elif c == "*" and i + 1 < n and (_is_alpha(s[i + 1]) or s[i + 1] == "*"):
-                    i += 1
+                elif c in LEET and (j := _inside(s, i)):
+                    word.extend(LEET[d] for d in s[i:j])
+                    leet = True
+                    i = j
+                elif c in ENDING and (leet or len(word) >= 3) and (j := _tail(s, i)):
+                    word.extend(LEET[d] for d in s[i:j])
+                    i = j
+                elif c == "*" and (j := _stars(s, i)):
+                    word.append("*" * min(j - i, 2))
+                    i = j
                 elif c == "'" and i + 1 < n and _is_alpha(s[i + 1]):
                     i += 1
                     if (len(word) == 1 and word[0] != "i") or "".join(word) in ELISIONS:
@@ -183,6 +193,30 @@ def tokens(text):
             _push_sign(out, c)
         i += 1
     return _join_spelled(out)
+
+
+def _inside(s, i):
+    """Where one or two characters end that read as letters and a letter follows, or 0."""
+    for j in (i + 1, i + 2):
+        if j < len(s) and _is_alpha(s[j]):
+            return j
+        if j == len(s) or s[j] not in LEET:
+            return 0
+    return 0
+
+
+def _tail(s, i):
+    """Where one or two digits end that close a word, or 0."""
+    j = i + 2 if i + 1 < len(s) and s[i + 1] in ENDING else i + 1
+    return 0 if j < len(s) and (_letter(s[j]) or s[j] in PRICED) else j
+
+
+def _stars(s, i):
+    """Where stars end that a letter follows, or 0."""
+    j = i
+    while j < len(s) and s[j] == "*":
+        j += 1
+    return j if j < len(s) and _is_alpha(s[j]) else 0
 
 
 def _push_sign(out, sign):

@@ -1,4 +1,4 @@
-"""One command from the data folder to `models/chat/`: both stages, their manifest entry, the parity fixture, the card's numbers.
+"""One command from the data folder to `models/chat/`: the three stages, their manifest entry, the parity fixture, the card's numbers.
 
     python training/chat/train.py            # data from $VIGIE_DATA, default ../shared/data
     python training/chat/train.py --first    # the first stage alone
@@ -7,11 +7,14 @@ Everything is seeded.
 """
 
 import argparse
+import functools
 import hashlib
+import multiprocessing
 import os
 import pickle
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -31,6 +34,7 @@ import encoder
 import export
 import manifest
 import measure
+import middle
 import net
 import report
 import text
@@ -40,8 +44,10 @@ BUCKETS = 196608
 DIM = 32
 HIDDEN = 64
 SEED = 11
-VERSION = "0.4.0"
+VERSION = "0.5.0"
 SETTINGS = ["real", "game", "sport", "fiction", "unknown"]
+# Share of the written messages that the first two stages learn from.
+HEARD = 0.4
 # Rare labels count more, so that they are not drowned by ordinary chat.
 BOOST = {"harassment": 1.5, "toxicity": 1.3}
 
@@ -67,21 +73,24 @@ def arrays(rows):
 
 def read(t):
     tok = text.tokens(t)
-    return np.array(text.features_of_tokens(tok, BUCKETS, 512), np.int32), tok
+    return ids_of(tok), tok
 
 
-def extract(texts):
-    """Ids and tokens of each text; kept between runs as long as `text.py` is the same."""
-    cache = ROOT / ".cache" / f"chat-ids-{hashlib.sha256((HERE / 'text.py').read_bytes()).hexdigest()[:12]}.pkl"
+def ids_of(tok):
+    return np.array(text.features_of_tokens(tok, BUCKETS, 512), np.int32)
+
+
+def extract(what, of, keys, values):
+    """`of` each value, by its key; kept between runs as long as `text.py` is the same."""
+    cache = ROOT / ".cache" / f"chat-{what}-{hashlib.sha256((HERE / 'text.py').read_bytes()).hexdigest()[:12]}.pkl"
     known = pickle.loads(cache.read_bytes()) if cache.exists() else {}
-    before = len(known)
-    for t in texts:
-        if t not in known:
-            known[t] = read(t)
-    if len(known) > before:
+    new = {k: v for k, v in zip(keys, values) if k not in known}
+    if new:
+        with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
+            known |= zip(new, pool.map(of, new.values(), chunksize=2000))
         cache.parent.mkdir(exist_ok=True)
         cache.write_bytes(pickle.dumps(known))
-    return [known[t][0] for t in texts], [known[t][1] for t in texts]
+    return [known[k] for k in keys]
 
 
 def words_of(tok, ids):
@@ -95,7 +104,8 @@ class Run:
     def __init__(self, folder, log):
         self.log = log
         self.rows = data.read(folder)
-        self.ids, self.tokens = extract([r["text"] for r in self.rows])
+        self.texts = [r["text"] for r in self.rows]
+        self.tokens = extract("tokens", text.tokens, self.texts, self.texts)
         self.context = context_of(self.rows)
         self.y, self.mask, self.weight = arrays(self.rows)
         self.split = np.array([r["split"] for r in self.rows])
@@ -103,11 +113,21 @@ class Run:
         self.boost = np.ones_like(self.y)
         for j, label in enumerate(LABELS):
             self.boost[:, j] = np.where(self.y[:, j] >= 0.5, BOOST.get(label, 2.5), 1.0)
-        log(f"{len(self.rows)} rows, {np.mean([len(i) for i in self.ids]):.0f} ids a row")
+        # Of the many written messages a part is enough for the stages that learn from the last one's word.
+        chance = np.random.default_rng(SEED).random(len(self.rows))
+        written = np.array([r["source"] in ("hand", "corpus") for r in self.rows])
+        self.heard = (self.split != "train") | ~written | (chance < HEARD)
+        self.pupil = np.flatnonzero((self.split == "train") & self.heard)
+        log(f"{len(self.rows)} rows, {np.mean([len(tok) for tok in self.tokens]):.0f} tokens a row")
+
+    @functools.cached_property
+    def ids(self):
+        """Of each row, for the first stage."""
+        return extract("ids", ids_of, self.texts, self.tokens)
 
     def first(self, epochs, opinion=None):
-        """The first stage's parameters and logits; `opinion`: logits of the second stage, from which it learns too, to agree on what is worth a second look."""
-        pick = self.train
+        """The first stage's parameters and logits; `opinion`: logits of the last stage, from which it learns too, to agree on what is worth another look."""
+        pick = self.pupil
         y, mask = self.y[pick], (self.mask * self.boost)[pick]
         if opinion is not None:
             said = 1 / (1 + np.exp(-opinion[pick]))
@@ -146,51 +166,55 @@ def entry(version, path, calibration, extra=None):
     return out | (extra or {})
 
 
-def second_entry(vocabulary, path, drop, calibration):
+def stage_entry(path, drop, calibration, labels=LABELS):
     lines = (path.parent / "pieces.txt").read_bytes()
-    return {"second": {
+    return {
         "file": f"chat/{path.name}", "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         "vocabulary": "chat/pieces.txt", "vocabulary_sha256": hashlib.sha256(lines).hexdigest(), "lengths": encoder.LENGTHS, "drop": drop,
         "inputs": [{"name": "pieces", "type": "i32", "shape": ["batch", "length"]},
                    {"name": "context", "type": "f32", "shape": ["batch", 6], "columns": ["paid", *SETTINGS]}],
-        "outputs": [{"name": "scores", "type": "f32", "shape": ["batch", 8], "labels": LABELS}],
+        "outputs": [{"name": "scores", "type": "f32", "shape": ["batch", len(labels)], "labels": labels}],
         "calibration": calibration,
-    }}
+    }
 
 
 class Model:
-    """Both stages with their calibration: what the daemon runs, for any texts."""
+    """The stages with their calibration: what the daemon runs, for any texts. `z`: logits of the first, the one between and the last, of all rows as unpaid."""
 
-    def __init__(self, run, params, second, z1, z2):
-        self.run, self.params, self.second = run, params, second
-        self.first_points = cascade.calibrate(run.rows, z1, run.y, run.mask)
-        self.points = cascade.calibrate(run.rows, z2, run.y, run.mask, encoder.SOFTEN)
-        p1, p2 = cascade.apply(z1, self.first_points), cascade.apply(z2, self.points, encoder.SOFTEN)
-        self.drop = cascade.limits(run.rows, z1, p1, p2)
-        # The first stage's word stands for what it drops alone: little, and less the surer it is.
-        self.first_points = cascade.below(self.first_points, self.drop)
+    def __init__(self, run, params, between, last, z):
+        self.run, self.params, self.between, self.last, self.z = run, params, between, last, z
+        calibrate = lambda z, soften: cascade.calibrate(run.rows, z, run.y, run.mask, soften)
+        self.points = calibrate(z[2], encoder.SOFTEN)
+        said = cascade.apply(z[2], self.points, encoder.SOFTEN)
+        first_points = calibrate(z[0], 1.0)
+        self.drop = cascade.limits(run.rows, z[0], cascade.apply(z[0], first_points), said)
+        # A stage's word stands for what it drops alone: little, and less the surer it is.
+        self.first_points = cascade.below(first_points, self.drop)
+        self.between_points = cascade.quiet(calibrate(z[1][:, :8], encoder.SOFTEN))
+        self.between_drop = {middle.AGAIN: cascade.limit(run.rows, z[1][:, 8], said, ~self.gone(z)[0])}
 
-    def stages(self, texts, context):
-        """Logits of either stage, the first's unpaid."""
+    def gone(self, z):
+        """Which rows the first stage drops, and which the first two."""
+        first = cascade.dropped(z[0], self.drop) & (cascade.apply(z[0], self.first_points) < 0.5).all(1)
+        return [first, first | middle.dropped(z[1], self.between_drop, self.between_points)] if hasattr(self, "between_drop") else [first]
+
+    def said(self, z):
+        """Calibrated scores of rows read as unpaid."""
+        each = [cascade.apply(z[0], self.first_points), cascade.apply(z[1][:, :8], self.between_points, encoder.SOFTEN), cascade.apply(z[2], self.points, encoder.SOFTEN)]
+        return cascade.whole(self.gone(z), each)
+
+    def scores(self, texts, context):
+        """Calibrated scores as the daemon tells them, and which stage tells each message as unpaid, from 0."""
         ids, tokens = zip(*map(read, texts))
         free = context.copy()
         free[:, 0] = 0
-        z1 = self.run.read(self.params, list(ids), free)
+        z = [self.run.read(self.params, list(ids), free), self.between.read(tokens, free), self.last.read(tokens, free)]
+        out, gone = self.said(z), self.gone(z)
         paid = context[:, 0] > 0
-        z2 = self.second.read(tokens, free)
-        more = z2.copy()
         if paid.any():
-            more[paid] = self.second.read([t for t, is_paid in zip(tokens, paid) if is_paid], context[paid])
-        return z1, z2, more
-
-    def scores(self, texts, context):
-        """Calibrated scores as the daemon tells them, and which messages the first stage drops."""
-        z1, free, paid = self.stages(texts, context)
-        p1 = cascade.apply(z1, self.first_points)
-        gone = cascade.dropped(z1, self.drop)
-        out = np.where(gone[:, None], p1, cascade.apply(free, self.points, encoder.SOFTEN))
-        more = np.maximum(out, cascade.apply(paid, self.points, encoder.SOFTEN))
-        return np.where(context[:, :1] > 0, more, out), gone
+            more = cascade.apply(self.last.read([t for t, is_paid in zip(tokens, paid) if is_paid], context[paid]), self.points, encoder.SOFTEN)
+            out[paid] = np.maximum(out[paid], more)
+        return out, 2 - gone[0].astype(int) - gone[1]
 
 
 def main():
@@ -201,7 +225,8 @@ def main():
     args.add_argument("--dry", action="store_true", help="train and report, write no model")
     args.add_argument("--second", help="a kept second stage (second.pkl), to leave out its training")
     args.add_argument("--logits", help="with --second: the kept logits.pkl, to calibrate anew what is trained")
-    args.add_argument("--begun", help="a kept second-N.pkl, to go on after its pass")
+    args.add_argument("--begun", help="a kept second-N.pkl, to go on after its pass; or a folder of models, to go on from the last.onnx and pieces.txt that are there")
+    args.add_argument("--done", type=int, default=0, help="with --begun and a folder: how many passes count as done")
     args.add_argument("--keep", help="folder for the models and logits, for looking closer")
     args = args.parse_args()
     began = time.time()
@@ -223,33 +248,46 @@ def main():
         return
 
     import finish
+    import graph
     import second
 
-    deep = out.parent / "second.onnx"
+    deep = out.parent / "last.onnx"
     if args.second:
         stage = second.Second.of(*pickle.loads(Path(args.second).read_bytes()), run, deep, log)
     else:
         each = lambda epoch, p, lines: keep(f"second-{epoch}", ({k: np.asarray(v) for k, v in p.items()}, lines))
-        begun = (*pickle.loads(Path(args.begun).read_bytes()), int(args.begun.rpartition("-")[2].split(".")[0]) + 1) if args.begun else None
+        begun = None
+        if args.begun and Path(args.begun).is_dir():
+            begun = (graph.parameters(Path(args.begun) / "last.onnx"), (Path(args.begun) / "pieces.txt").read_text(encoding="utf-8").splitlines(), args.done)
+        elif args.begun:
+            begun = (*pickle.loads(Path(args.begun).read_bytes()), int(args.begun.rpartition("-")[2].split(".")[0]) + 1)
         stage = second.Second(run, deep, log, keep=each, begun=begun)
         keep("second", (stage.params, stage.vocabulary.lines))
     log("second stage trained")
     # All is read as unpaid, and so calibrated: payment only raises.
+    free = run.context.copy()
+    free[:, 0] = 0
     if args.logits:
-        params, z1, z2 = pickle.loads(Path(args.logits).read_bytes())
+        params, z, between = pickle.loads(Path(args.logits).read_bytes())
+        between = middle.Middle.of(between, stage.vocabulary, run, out.parent / "between.onnx", log)
     else:
-        free = run.context.copy()
-        free[:, 0] = 0
-        z2 = stage.read(run.tokens, free)
-        log("and read")
-        params, _ = run.first(args.epochs, z2)
-        z1 = run.read(params, None, free)
-        keep("logits", (params, z1, z2))
-    model = Model(run, params, stage, z1, z2)
-    log("first stage trained, both calibrated")
-    finish.card(model, z1, z2, log)
+        last = np.zeros((len(run.rows), 8), np.float32)
+        heard = np.flatnonzero(run.heard)
+        last[heard] = stage.read([run.tokens[i] for i in heard], free[heard])
+        log(f"and {len(heard)} rows read")
+        points = cascade.calibrate(run.rows, last, run.y, run.mask, encoder.SOFTEN)
+        between = middle.Middle(run, stage.vocabulary, cascade.apply(last, points, encoder.SOFTEN), out.parent / "between.onnx", log)
+        log("stage between trained")
+        params, _ = run.first(args.epochs, last)
+        middle_said = np.zeros((len(run.rows), 9), np.float32)
+        middle_said[heard] = between.read([run.tokens[i] for i in heard], free[heard])
+        z = [run.read(params, None, free), middle_said, last]
+        keep("logits", (params, z, between.params))
+    model = Model(run, params, between, stage, z)
+    log("all stages trained and calibrated")
+    finish.card(model, log)
     if not args.dry:
-        finish.ship(model, z1, z2, log)
+        finish.ship(model, log)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ use crate::model::graph::{BATCH_SIZES, Numbers, Run, bare_session};
 use crate::model::image::{Eye, Picture};
 use crate::model::{
     Escalation, Inference, InferenceOptions, LookJob, Manifest, Message, ModelKind, ModelSpec,
-    Preprocess, Scored, Scorer, SecondSpec, text,
+    Preprocess, Scored, Scorer, StageSpec, text,
 };
 
 const ROUNDS: usize = 9;
@@ -145,7 +145,7 @@ fn alone(manifest: &Manifest, spec: &ModelSpec) -> Manifest {
     Manifest { models: vec![spec.clone()], ..manifest.clone() }
 }
 
-/// What is measured of a text model: itself, and of one with two stages each of them.
+/// What is measured of a text model: itself, and of one with several stages the first, the last and all of them.
 fn text_models(
     bench: &mut Bench,
     manifest: &Manifest,
@@ -153,23 +153,25 @@ fn text_models(
     threads: usize,
 ) -> Result<(), String> {
     let (messages, whose) = material::said(MESSAGES)?;
+    let told = spec.told();
     let Some(second) = &spec.second else {
-        let what = format!("{}, {whose}", spec.told());
+        let what = format!("{told}, {whose}");
         bench.cases.push(text_model(manifest, spec, what, None, &messages, threads)?);
         return Ok(());
     };
     let few = &messages[..DEAR_MESSAGES];
-    let first = ModelSpec { second: None, ..spec.clone() };
+    let first = ModelSpec { second: None, third: None, ..spec.clone() };
     // Nothing is below nothing, so nothing is dropped.
     let drop = second.drop.keys().map(|label| (label.clone(), 0.0)).collect();
-    let every = SecondSpec { drop, ..second.clone() };
-    let every = ModelSpec { second: Some(every), ..spec.clone() };
-    let told = spec.told();
+    // The last stage after the first alone.
+    let last = spec.third.as_ref().unwrap_or(second);
+    let every = StageSpec { drop, ..last.clone() };
+    let every = ModelSpec { second: Some(every), third: None, ..spec.clone() };
     let dropped = 100.0 * dropped(&alone(manifest, spec), few)?;
     let parts = [
         (&first, format!("{told}, first stage alone, {whose}"), FIRST, &messages[..]),
-        (&every, format!("{told}, second stage of every message"), SECOND, few),
-        (spec, format!("{told}, both stages, {dropped:.0} % dropped"), BOTH, few),
+        (&every, format!("{told}, last stage of every message"), SECOND, few),
+        (spec, format!("{told}, all stages, {dropped:.0} % not read by the last"), BOTH, few),
     ];
     for (spec, what, rate, messages) in parts {
         let case = text_model(manifest, spec, what, Some(rate), messages, threads)?;
@@ -178,7 +180,7 @@ fn text_models(
     Ok(())
 }
 
-/// The share of messages that the second stage does not read.
+/// The share of messages that the last stage does not read.
 fn dropped(manifest: &Manifest, messages: &[Message]) -> Result<f64, String> {
     let mut scorer = Scorer::open(manifest).map_err(|error| error.to_string())?;
     scorer.taped();
@@ -186,7 +188,7 @@ fn dropped(manifest: &Manifest, messages: &[Message]) -> Result<f64, String> {
     for message in messages {
         let scored = scorer.messages(std::slice::from_ref(message));
         std::hint::black_box(scored.map_err(|error| error.to_string())?);
-        dropped += usize::from(scorer.taped().get(1).is_some_and(Vec::is_empty));
+        dropped += usize::from(scorer.taped().last().is_some_and(Vec::is_empty));
     }
     Ok(dropped as f64 / messages.len().max(1) as f64)
 }
@@ -217,7 +219,7 @@ fn text_model(
 ) -> Result<Case, String> {
     let turns = text_turns(&alone(manifest, spec), messages)?;
     let mut files = vec![manifest.dir.join(&spec.file)];
-    files.extend(spec.second.as_ref().map(|second| manifest.dir.join(&second.file)));
+    files.extend(spec.further().map(|stage| manifest.dir.join(&stage.file)));
     let paths: Vec<&Path> = files.iter().map(|file| file.as_path()).collect();
     let (mut more, mut sessions) = (sessions(&paths, threads)?, sessions(&paths, threads)?);
     bare_loop(&mut sessions, &turns, None)?;

@@ -152,26 +152,28 @@ fn a_label_is_handed_to_another_model_by_a_dash_in_its_place() {
     if shipped().is_none() {
         return;
     }
-    // A model of two stages gives up its first column, which the pieces then give.
-    let two = root().join("tests/fixtures/two_stages");
+    // A model of three stages gives up its first column, which the pieces then give.
+    let three = root().join("tests/fixtures/three_stages");
     let (copy, path) = changed("pieces", |e| e["outputs"][0]["labels"][1] = "threat".into());
-    for file in ["first.onnx", "second.onnx", "pieces.txt"] {
-        std::fs::copy(two.join(file), copy.path().join(file)).unwrap();
+    for file in ["first.onnx", "second.onnx", "third.onnx", "pieces.txt"] {
+        std::fs::copy(three.join(file), copy.path().join(file)).unwrap();
     }
     let read =
         |path: &Path| -> toml::Table { std::fs::read_to_string(path).unwrap().parse().unwrap() };
-    let (mut table, stages) = (read(&path), read(&two.join("manifest.toml")));
+    let (mut table, stages) = (read(&path), read(&three.join("manifest.toml")));
     let mut entry = stages["model"][0].clone();
     entry["outputs"][0]["labels"][0] = "-".into();
-    entry["second"]["outputs"][0]["labels"][0] = "-".into();
+    for stage in ["second", "third"] {
+        entry[stage]["outputs"][0]["labels"][0] = "-".into();
+        for key in ["calibration", "drop"] {
+            entry[stage][key].as_table_mut().unwrap().remove("threat");
+        }
+    }
     if let Some(lines) = entry.get_mut("calibration") {
         lines.as_table_mut().unwrap().remove("threat");
     }
-    for key in ["calibration", "drop"] {
-        entry["second"][key].as_table_mut().unwrap().remove("threat");
-    }
     let models = table["model"].as_array_mut().unwrap();
-    // Of the labels that both would give, the two stages keep theirs.
+    // Of the labels that both would give, the stages keep theirs.
     models.retain(|model| model["name"].as_str() == Some("pieces"));
     models[0]["outputs"][0]["labels"] = vec!["-", "threat", "-"].into();
     let alone = toml::to_string(&table).unwrap();
@@ -180,12 +182,12 @@ fn a_label_is_handed_to_another_model_by_a_dash_in_its_place() {
     let mut both = open(&path).unwrap();
     std::fs::write(&path, alone).unwrap();
     let mut pieces = open(&path).unwrap();
-    let mut stages = Scorer::open(&Manifest::load(&two.join("manifest.toml")).unwrap()).unwrap();
+    let mut stages = Scorer::open(&Manifest::load(&three.join("manifest.toml")).unwrap()).unwrap();
 
     let told: Vec<Value> =
-        serde_json::from_str(&std::fs::read_to_string(two.join("told.json")).unwrap()).unwrap();
+        serde_json::from_str(&std::fs::read_to_string(three.join("told.json")).unwrap()).unwrap();
     // What the first stage drops it still drops.
-    let dropped = |row: &&Value| row[3] == true && row[1] == false && row[2] == "unknown";
+    let dropped = |row: &&Value| row[3] == 0 && row[1] == false && row[2] == "unknown";
     let batch = told.iter().filter(dropped).map(|row| message(row[0].as_str().unwrap()));
     let batch: Vec<Message> = batch.collect();
     assert!(batch.len() > 30, "{}", batch.len());
