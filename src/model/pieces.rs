@@ -1,4 +1,4 @@
-//! What the second stage of a text model sees of a message: its normalised tokens as numbers of pieces. Comes in: a
+//! What the further stages of a text model see of a message: its normalised tokens as numbers of pieces. Comes in: a
 //! vocabulary, a piece a line, and text as [`super::text::normalise`] leaves it. The same rules stand in
 //! `training/chat/pieces.py`, and `tests/it/chat_parity.rs` holds both to one fixture.
 //!

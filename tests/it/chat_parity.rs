@@ -35,7 +35,7 @@ fn a_text_has_the_same_ids_here_and_in_training() {
         assert_eq!(ids.len() as u64, row[1].as_u64().expect("count"), "{text:?}");
         assert_eq!(digest(&ids), row[2].as_u64().expect("digest"), "{text:?}");
     }
-    // What the second stage sees: numbers of pieces.
+    // What the further stages see: numbers of pieces.
     let lines =
         std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/models/chat/pieces.txt"));
     let pieces = Pieces::read(&lines.expect("the vocabulary is there")).expect("no line twice");

@@ -378,10 +378,7 @@ fn chat_scores_are_those_of_the_training() {
             furthest = furthest.max(off);
         }
     }
-    eprintln!(
-        "chat: {} messages, told by each stage {by:?}, furthest {furthest:.6}",
-        told.len()
-    );
+    eprintln!("chat: {} messages, told by each stage {by:?}, furthest {furthest:.6}", told.len());
     assert!(told.len() >= 1000 && by.iter().all(|n| *n > 20), "{by:?} of {}", told.len());
 }
 

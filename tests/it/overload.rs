@@ -454,7 +454,8 @@ fn config(folder: &Path, port: u16) -> String {
             model.insert("sha256".into(), digest.into());
         }
         model.insert("file".into(), file.display().to_string().into());
-        if let Some(second) = model.get_mut("second") {
+        for stage in ["second", "third"] {
+            let Some(second) = model.get_mut(stage) else { continue };
             for key in ["file", "vocabulary"] {
                 let file = models.join(second[key].as_str().expect("a file"));
                 second[key] = file.display().to_string().into();

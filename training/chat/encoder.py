@@ -1,4 +1,4 @@
-"""The second stage's network: the lower layers of the large encoder, over pieces, with the context beside.
+"""The last stage's network: the lower layers of the large encoder, over pieces, with the context beside.
 
 x = norm(piece + place + kind); then per layer x = norm(x + attention(x)), x = norm(x + W gelu(V x)), as in BERT. The message's meaning is
 v = [x of the opening piece, mean of x]. h = tanh(W1 [v, setting] + b1); z = W2 h + W4 setting + b + paid * softplus(W6 h + b6): `paid` never

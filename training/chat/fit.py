@@ -1,4 +1,4 @@
-"""Fine-tunes the second stage (`encoder.py`): Adam over rows grouped by length, the rate warmed up and falling, weights averaged at the end."""
+"""Fine-tunes the last stage (`encoder.py`): Adam over rows grouped by length, the rate warmed up and falling, weights averaged at the end."""
 
 import functools
 

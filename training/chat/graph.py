@@ -1,4 +1,4 @@
-"""Writes the second stage as an ONNX graph by hand and checks it against the training code.
+"""Writes a stage over pieces as an ONNX graph by hand and checks it against the training code.
 
 Graph: pieces i32 [batch, length], context f32 [batch, 6] -> scores f32 [batch, 8 or more]. Table and layers are int8 with a scale a
 column; what a layer takes in is rounded to 8 bits by fixed ranges (`ranges`, the training texts' own), so neither padding nor batch-mates touch a
@@ -128,7 +128,7 @@ def check(path, pieces, context):
     paid, free = c.copy(), c.copy()
     paid[:, 0], free[:, 0] = 1, 0
     assert (run(one, packed[:64], paid[:64]) >= run(one, packed[:64], free[:64])).all()
-    print(f"second stage: {len(got)} rows equal over batches of 2, 7, 16, 64 and 1 and 2 threads; padding to twice the length changes a score by {apart:.1e} at most")
+    print(f"{path.name}: {len(got)} rows equal over batches of 2, 7, 16, 64 and 1 and 2 threads; padding to twice the length changes a score by {apart:.1e} at most")
 
 
 def ranges(p, pieces, rows, log=print):

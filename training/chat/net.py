@@ -25,7 +25,7 @@ def init(buckets, dim, hidden, seed):
 
 
 def vector(p, ids, key=None):
-    """The bag's vector [batch, dim] that the second stage reads too; with a key, ids and columns are dropped, as in training."""
+    """The bag's vector [batch, dim]; with a key, ids and columns are dropped, as in training."""
     m = (ids != 0).astype(jnp.float32)
     if key is not None:
         k1, k2 = jax.random.split(key)

@@ -1,4 +1,4 @@
-"""What the second stage sees of a message: the normalised tokens of `text.py` as numbers of pieces.
+"""What the further stages see of a message: the normalised tokens of `text.py` as numbers of pieces.
 
 A token that is in the vocabulary is one piece. Another that it does not know as a word either (lines that open with `=`, last) is mended where a known word is near: a star for a letter, two letters swapped, one doubled
 or missing its double, one hit beside on the keyboard; of several the one that stands first, and so is the most frequent. What is left is cut: the longest

@@ -1,4 +1,4 @@
-"""Makes the second stage: the lower layers of the large encoder over its own pieces, fine-tuned on the labels, its numbers made whole.
+"""Makes the last stage: the lower layers of the large encoder over its own pieces, fine-tuned on the labels, its numbers made whole.
 
 Called by `train.py` with the rows.
 """
@@ -77,7 +77,7 @@ def read(session, cut, context):
 
 
 class Second:
-    """The second stage of a run: made, written to `path`, and read again, from that file, for any rows."""
+    """The last stage of a run: made, written to `path`, and read again, from that file, for any rows."""
 
     def __init__(self, run, path, log, epochs=EPOCHS, keep=None, begun=None):
         """`begun`: parameters after some passes, the vocabulary's lines they were taught with, and how many passes, to go on from."""

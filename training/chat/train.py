@@ -223,7 +223,7 @@ def main():
     args.add_argument("--epochs", type=int, default=7)
     args.add_argument("--first", action="store_true", help="the first stage alone")
     args.add_argument("--dry", action="store_true", help="train and report, write no model")
-    args.add_argument("--second", help="a kept second stage (second.pkl), to leave out its training")
+    args.add_argument("--second", help="a kept last stage (second.pkl), to leave out its training")
     args.add_argument("--logits", help="with --second: the kept logits.pkl, to calibrate anew what is trained")
     args.add_argument("--begun", help="a kept second-N.pkl, to go on after its pass; or a folder of models, to go on from the last.onnx and pieces.txt that are there")
     args.add_argument("--done", type=int, default=0, help="with --begun and a folder: how many passes count as done")
@@ -263,7 +263,7 @@ def main():
             begun = (*pickle.loads(Path(args.begun).read_bytes()), int(args.begun.rpartition("-")[2].split(".")[0]) + 1)
         stage = second.Second(run, deep, log, keep=each, begun=begun)
         keep("second", (stage.params, stage.vocabulary.lines))
-    log("second stage trained")
+    log("last stage trained")
     # All is read as unpaid, and so calibrated: payment only raises.
     free = run.context.copy()
     free[:, 0] = 0

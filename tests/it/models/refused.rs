@@ -24,6 +24,7 @@ impl Copy {
             models.retain(|m| matches!(m["name"].as_str(), Some("chat" | "frame")));
             models.iter_mut().filter_map(|m| m.as_table_mut()).for_each(|m| {
                 m.remove("second");
+                m.remove("third");
             });
         }
         copy.write(&table);

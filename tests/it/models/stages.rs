@@ -153,7 +153,9 @@ fn a_further_stage_that_does_not_fit_is_refused_with_a_reason() {
         ),
         (
             "a third that drops what the second raises",
-            |e| drop(e["third"]["drop"].as_table_mut().unwrap().insert("threat".into(), 1.0.into())),
+            |e| {
+                drop(e["third"]["drop"].as_table_mut().unwrap().insert("threat".into(), 1.0.into()))
+            },
             &["drop rule", "the stage before", "`threat`", "lower the limit"],
         ),
         (
