@@ -16,7 +16,6 @@ use super::manifest::{
     Activation, Dim, ModelError, ModelKind, ModelSpec, TensorKind, TensorSpec, UNUSED, shown,
 };
 use crate::config::Execution;
-use crate::event::Digest;
 
 /// Name of the library that the wheel ships, the version that this crate is tested with.
 pub const LIBRARY: &str = "libonnxruntime.so.1.32.0";
@@ -240,12 +239,7 @@ impl Graph {
                 "install the models folder again",
             )
         })?;
-        let digest = Digest::of(&bytes).hex();
-        if digest != sha256 {
-            let what =
-                format!("{} has SHA-256 {digest}, the manifest says {sha256}", path.display());
-            return Err(spec.error(what, "restore the file, or write its digest into the manifest"));
-        }
+        spec.intact(&path, &bytes, sha256)?;
         let provider = match spec.kind {
             ModelKind::Tabular => Execution::Cpu,
             ModelKind::Text | ModelKind::Image => PROVIDER.get().copied().unwrap_or_default(),

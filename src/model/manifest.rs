@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::event::{ChatLabel, FrameLabel, Signal};
+use crate::event::{ChatLabel, Digest, FrameLabel, Signal};
 
 /// The manifest's format; others are refused.
 pub const SCHEMA: u32 = 1;
@@ -389,6 +389,16 @@ impl ModelSpec {
 
     pub(super) fn error(&self, what: String, mend: &str) -> ModelError {
         ModelError::Model { model: self.told(), what, mend: mend.to_owned() }
+    }
+
+    /// Errors: what was read of `path` has another SHA-256 than the manifest says.
+    pub(super) fn intact(&self, path: &Path, bytes: &[u8], sha256: &str) -> Result<(), ModelError> {
+        let digest = Digest::of(bytes).hex();
+        if digest == sha256 {
+            return Ok(());
+        }
+        let what = format!("{} has SHA-256 {digest}, the manifest says {sha256}", path.display());
+        Err(self.error(what, "restore the file, or write its digest into the manifest"))
     }
 
     fn check(&self) -> Result<(), ModelError> {

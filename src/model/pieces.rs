@@ -4,7 +4,9 @@
 //!
 //! A token that is in the vocabulary is one piece. Another that it does not know as a word either (lines that open with `=`,
 //! last) is mended where one piece is near: a star for a letter, two letters swapped, one doubled or missing its double, one
-//! hit beside on the keyboard; of several the one that stands first, and so is the most frequent. What is left is cut: the longest piece that begins the word, then the longest `##` pieces that go on. What nothing fits is [`UNKNOWN`]; 0 is padding; the vocabulary's first line opens every message.
+//! hit beside on the keyboard; of several the one that stands first, and so is the most frequent. What is left is cut: the
+//! longest piece that begins the word, then the longest `##` pieces that go on. What nothing fits is [`UNKNOWN`]; 0 is
+//! padding; the vocabulary's first line opens every message.
 
 use hashbrown::HashMap;
 

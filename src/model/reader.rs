@@ -14,7 +14,7 @@ use super::manifest::{
 use super::pieces::Pieces;
 use super::scorer::{Message, MessageScores};
 use super::text;
-use crate::event::{ChatLabel, Digest, Score, Scores, Setting};
+use crate::event::{ChatLabel, Score, Scores, Setting};
 
 /// What a batch costs beside its rows, in rows: of the first stage 15 µs to 1, of one between half of that, of the last half
 /// of a row's.
@@ -30,7 +30,6 @@ pub struct Reader {
     /// By column.
     labels: Vec<Option<ChatLabel>>,
     further: Vec<Stage>,
-    ids: Vec<i32>,
 }
 
 /// A stage after the first.
@@ -83,7 +82,6 @@ impl Reader {
             columns: context.columns.clone(),
             labels,
             further,
-            ids: Vec::new(),
             spec: spec.clone(),
         })
     }
@@ -118,12 +116,12 @@ impl Reader {
                 }
             }
         }
-        let mut raws = self.first(&rows, &features)?;
+        let reads = (&self.lengths[..], &self.columns[..], CALL[0]);
+        let mut raws = scored(&mut self.graph, &self.spec, reads, &rows, &features)?;
         let last = self.further.len();
-        let paid: Vec<Row> = (rows.iter().filter(|row| last > 0 && messages[row.place].paid))
+        let mut paid: Vec<Row> = (rows.iter().filter(|row| last > 0 && messages[row.place].paid))
             .map(|row| Row { paid: true, ..*row })
             .collect();
-        let mut paid = Some(paid);
         let mut pieces: Vec<Vec<i32>> = vec![Vec::new(); messages.len()];
         for number in 0..=last {
             // What the stage that has just read does not tell goes on to the next.
@@ -144,7 +142,7 @@ impl Reader {
             }
             let Some(next) = rest.first_mut() else { break };
             if number + 1 == last {
-                again.extend(paid.take().into_iter().flatten());
+                again.append(&mut paid);
             }
             // Stages with one vocabulary read the same numbers.
             if told.is_some_and(|stage| !Arc::ptr_eq(&stage.pieces, &next.pieces)) {
@@ -157,12 +155,9 @@ impl Reader {
                 }
                 row.length = fitting(&next.spec.lengths, own.len());
             }
-            raws = next.score(
-                &again,
-                &pieces,
-                &self.spec,
-                CALL[if number + 1 == last { 2 } else { 1 }],
-            )?;
+            let call = CALL[1 + usize::from(number + 1 == last)];
+            let reads = (&next.spec.lengths[..], &next.columns[..], call);
+            raws = scored(&mut next.graph, &self.spec, reads, &again, &pieces)?;
             rows = again;
         }
         Ok(())
@@ -172,26 +167,6 @@ impl Reader {
     pub fn graphs(&mut self) -> Vec<&mut Graph> {
         let further = self.further.iter_mut().map(|stage| &mut stage.graph);
         std::iter::once(&mut self.graph).chain(further).collect()
-    }
-
-    /// The first stage's scores of each row.
-    fn first(&mut self, rows: &[Row], features: &[Vec<i32>]) -> Result<Vec<Vec<f32>>, ModelError> {
-        let mut out = vec![Vec::new(); rows.len()];
-        for length in 0..self.lengths.len() {
-            let same: Vec<usize> = (0..rows.len()).filter(|n| rows[*n].length == length).collect();
-            for chunk in in_batches(&same, CALL[0]) {
-                let batch: Vec<&Row> = padded(chunk).map(|n| &rows[n]).collect();
-                fill(&mut self.ids, &batch, features, self.lengths[length]);
-                let ids = shaped(&self.spec, batch.len(), &self.ids)?;
-                let context = context(&self.spec, &self.columns, &batch)?;
-                let inputs = [Input::I32(ids.into_dyn()), Input::F32(context.view().into_dyn())];
-                let result = self.graph.run(inputs)?;
-                for (n, raw) in chunk.iter().zip(result[0].outer_iter()) {
-                    out[*n] = raw.iter().copied().collect();
-                }
-            }
-        }
-        Ok(out)
     }
 }
 
@@ -284,33 +259,33 @@ impl Stage {
     fn read(&self, normalised: &str) -> Vec<i32> {
         self.pieces.of(normalised, self.spec.lengths[self.spec.lengths.len() - 1])
     }
+}
 
-    /// Its scores of each row.
-    fn score(
-        &mut self,
-        rows: &[Row],
-        pieces: &[Vec<i32>],
-        spec: &ModelSpec,
-        call: usize,
-    ) -> Result<Vec<Vec<f32>>, ModelError> {
-        let mut out = vec![Vec::new(); rows.len()];
-        let mut numbers = Vec::new();
-        for length in 0..self.spec.lengths.len() {
-            let same: Vec<usize> = (0..rows.len()).filter(|n| rows[*n].length == length).collect();
-            for chunk in in_batches(&same, call) {
-                let batch: Vec<&Row> = padded(chunk).map(|n| &rows[n]).collect();
-                fill(&mut numbers, &batch, pieces, self.spec.lengths[length]);
-                let pieces = shaped(spec, batch.len(), &numbers)?;
-                let context = context(spec, &self.columns, &batch)?;
-                let inputs = [Input::I32(pieces.into_dyn()), Input::F32(context.view().into_dyn())];
-                let result = self.graph.run(inputs)?;
-                for (n, raw) in chunk.iter().zip(result[0].outer_iter()) {
-                    out[*n] = raw.iter().copied().collect();
-                }
+/// What a graph gives for each row. `numbers`: of each message, padded with its row's length of `lengths`; `call`: see [`CALL`].
+fn scored(
+    graph: &mut Graph,
+    spec: &ModelSpec,
+    (lengths, columns, call): (&[usize], &[String], usize),
+    rows: &[Row],
+    numbers: &[Vec<i32>],
+) -> Result<Vec<Vec<f32>>, ModelError> {
+    let mut out = vec![Vec::new(); rows.len()];
+    let mut flat = Vec::new();
+    for (length, padding) in lengths.iter().enumerate() {
+        let same: Vec<usize> = (0..rows.len()).filter(|n| rows[*n].length == length).collect();
+        for chunk in in_batches(&same, call) {
+            let batch: Vec<&Row> = padded(chunk).map(|n| &rows[n]).collect();
+            fill(&mut flat, &batch, numbers, *padding);
+            let numbers = shaped(spec, batch.len(), &flat)?;
+            let context = context(spec, columns, &batch)?;
+            let inputs = [Input::I32(numbers.into_dyn()), Input::F32(context.view().into_dyn())];
+            let result = graph.run(inputs)?;
+            for (n, raw) in chunk.iter().zip(result[0].outer_iter()) {
+                out[*n] = raw.iter().copied().collect();
             }
         }
-        Ok(out)
     }
+    Ok(out)
 }
 
 /// The pieces that a stage reads, checked.
@@ -320,15 +295,7 @@ fn vocabulary(spec: &ModelSpec, stage: &StageSpec, dir: &Path) -> Result<Pieces,
         let what = format!("{} cannot be read ({e})", path.display());
         spec.error(what, "install the models folder again")
     })?;
-    let digest = Digest::of(lines.as_bytes()).hex();
-    if digest != stage.vocabulary_sha256 {
-        let what = format!(
-            "{} has SHA-256 {digest}, the manifest says {}",
-            path.display(),
-            stage.vocabulary_sha256
-        );
-        return Err(spec.error(what, "restore the file, or write its digest into the manifest"));
-    }
+    spec.intact(&path, lines.as_bytes(), &stage.vocabulary_sha256)?;
     Pieces::read(&lines).map_err(|line| {
         let what = format!("{}:{line}: an empty or repeated piece", path.display());
         spec.error(what, "give each piece one line, the opening first")

@@ -14,7 +14,7 @@ use super::manifest::{
 use super::reader::{fitting, labels_of, rising};
 use super::scorer::{Message, MessageScores};
 use super::text;
-use crate::event::{ChatLabel, Digest, Score, Scores};
+use crate::event::{ChatLabel, Score, Scores};
 
 /// What a batch costs beside its rows, in rows.
 const CALL: usize = 1;
@@ -240,12 +240,7 @@ fn cutter(spec: &ModelSpec, reads: &TokenizerSpec, dir: &Path) -> Result<Tokeniz
         let what = format!("its tokenizer {} cannot be read ({e})", path.display());
         spec.error(what, "put the model's tokenizer.json there")
     })?;
-    let digest = Digest::of(&bytes).hex();
-    if digest != reads.sha256 {
-        let (path, told) = (path.display(), &reads.sha256);
-        let what = format!("{path} has SHA-256 {digest}, the manifest says {told}");
-        return Err(spec.error(what, "restore the file, or write its digest into the manifest"));
-    }
+    spec.intact(&path, &bytes, &reads.sha256)?;
     let mut cutter = Tokenizer::from_bytes(&bytes).map_err(|e| {
         let what = format!("{} is no tokenizer that can be read ({e})", path.display());
         spec.error(what, "save it as tokenizer.json with the library `tokenizers`")

@@ -191,12 +191,15 @@ class Model:
         # A stage's word stands for what it drops alone: little, and less the surer it is.
         self.first_points = cascade.below(first_points, self.drop)
         self.between_points = cascade.quiet(calibrate(z[1][:, :8], encoder.SOFTEN))
-        self.between_drop = {middle.AGAIN: cascade.limit(run.rows, z[1][:, 8], said, ~self.gone(z)[0])}
+        self.between_drop = {middle.AGAIN: cascade.limit(run.rows, z[1][:, 8], said, ~self.first_drops(z[0]))}
+
+    def first_drops(self, z):
+        return cascade.dropped(z, self.drop) & (cascade.apply(z, self.first_points) < 0.5).all(1)
 
     def gone(self, z):
         """Which rows the first stage drops, and which the first two."""
-        first = cascade.dropped(z[0], self.drop) & (cascade.apply(z[0], self.first_points) < 0.5).all(1)
-        return [first, first | middle.dropped(z[1], self.between_drop, self.between_points)] if hasattr(self, "between_drop") else [first]
+        first = self.first_drops(z[0])
+        return [first, first | middle.dropped(z[1], self.between_drop, self.between_points)]
 
     def said(self, z):
         """Calibrated scores of rows read as unpaid."""

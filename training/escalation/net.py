@@ -172,7 +172,7 @@ def graph(p):
         return out
 
     zero, one = const("zero", np.float32(0)), const("one", np.float32(1))
-    # Columns are picked by a product with ones and noughts: exact, and ten times as fast as the operator that gathers them.
+    # Columns are picked by a product with ones and noughts: exact, and far faster than the operator that gathers them.
     # Those of the pairs are picked again, which is cheaper than out of the steps.
     every = np.concatenate([np.arange(len(PICK)), PAIRS[:, 0], PAIRS[:, 1]])
     x = node("MatMul", ["signals", const("pick", picks(len(COLUMNS), PICK[every]))], "picked")
