@@ -56,6 +56,8 @@ pub struct Effect {
     pub now: bool,
     /// A paid request for an act came: its words and the next look are kept for 90 days.
     pub act: bool,
+    /// A reason may cite it for a day.
+    pub exhibit: bool,
 }
 
 /// The memory of one channel. Serialised whole in checkpoints and before its first entry in a journal segment.
@@ -142,7 +144,7 @@ impl Channel {
                     return Effect::default();
                 }
                 let harmful = self.hear(event, text, scores, manner);
-                Effect { now: harmful, act: false }
+                Effect { now: harmful, act: false, exhibit: harmful }
             }
             Body::Donation { amount, text, .. } => {
                 self.gift(event, text, amount.eur, scores, manner)
@@ -155,7 +157,7 @@ impl Channel {
             Body::Notice(_) => {
                 self.notices.add(at, 1.0, self.fade.of(Signal::NoticeCount7d, half::D7));
                 self.notices_seen = self.notices_seen.saturating_add(1);
-                Effect { now: true, act: false }
+                Effect { now: true, ..Effect::default() }
             }
             Body::Moderation(measure) => {
                 if &*measure.scope == "channel" {
@@ -219,10 +221,8 @@ impl Channel {
         let act = self.act_weight(event, scores);
         let fresh = self.picture.fresh_violence(self.now, &self.fade);
         self.purse.give(self.now, eur, act, fresh, &self.fade);
-        if !text.is_empty() {
-            self.hear(event, text, scores, manner);
-        }
-        Effect { now: true, act: act > 0.0 }
+        let exhibit = !text.is_empty() && self.hear(event, text, scores, manner);
+        Effect { now: true, act: act > 0.0, exhibit }
     }
 
     fn look(&mut self, look: &LookScores) -> Effect {
@@ -234,7 +234,8 @@ impl Channel {
         if weight.violence > 0.0 {
             self.last_harm = Some(self.now);
         }
-        Effect { now: true, act: false }
+        // The latest look at rest is the latest of all, or nearly: the ring has it.
+        Effect { now: true, act: false, exhibit: harmful }
     }
 
     fn stream_told(&mut self, info: &StreamInfo) {

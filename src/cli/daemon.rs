@@ -294,6 +294,7 @@ impl Daemon {
         let wiring = Wiring {
             standing: Arc::new(standing),
             committer: to_committer.clone(),
+            evidence: evidence.clone(),
             backlog: backlog.clone(),
             rows: rows.clone(),
             live: live.clone(),

@@ -120,6 +120,8 @@ pub struct Step {
     pub level: Option<(Level, Level)>,
     /// A paid request for an act came.
     pub act: bool,
+    /// A reason may cite what came for a day.
+    pub exhibit: bool,
     pub samples: Vec<Sample>,
     /// Chat too late to be heard came: it was only counted.
     pub late: bool,
@@ -313,7 +315,7 @@ impl Engine {
         step.late = matches!(&entry.fuel, Fuel::Event { event, .. } if event.kind() == Kind::Chat)
             && slot.channel.is_late(entry.at, terms.late_ms());
         let effect = slot.channel.consume(entry, terms.late_ms());
-        step.act = effect.act;
+        (step.act, step.exhibit) = (effect.act, effect.exhibit);
         let now = slot.channel.now;
         match &entry.fuel {
             Fuel::Event { event, stamp, .. } => {

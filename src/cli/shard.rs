@@ -19,13 +19,13 @@ use super::engine::{AT_ONCE, Engine, Step};
 use super::replay::{event_entry, gap_entries, look_entry};
 use super::shelf::Shelf;
 use super::terms::Standing;
-use crate::alert::{Change, EvidenceKind};
+use crate::alert::Change;
 use crate::console::{ChannelRow, Live};
 use crate::event::{
     Admitted, ChannelId, Consumed, Decision, Digest, Fuel, Gap, Level, LookFrame, SampleRequest,
     Timestamp, Unscored,
 };
-use crate::evidence::Piece;
+use crate::evidence::Evidence;
 use crate::model::{Looked, MessageScores};
 use crate::risk::look_every_ms;
 use crate::store::{ChannelState, FeedMark};
@@ -119,6 +119,7 @@ pub type Rows = Arc<RwLock<HashMap<ChannelId, ChannelRow>>>;
 pub struct Wiring {
     pub standing: Arc<Standing>,
     pub committer: mpsc::Sender<ToCommitter>,
+    pub evidence: Arc<Evidence>,
     /// Events and looks that the door admitted and no channel has consumed; the gate adds to it.
     pub backlog: Arc<AtomicUsize>,
     pub rows: Rows,
@@ -162,6 +163,8 @@ struct Touch {
 }
 
 struct Snapshot {
+    /// Gaps of whole feeds told before it was asked for: a state in it knows of these.
+    gaps: u64,
     barrier: Arc<Barrier>,
     number: u64,
     outstanding: usize,
@@ -506,45 +509,8 @@ impl Shard {
         if step.late {
             self.wiring.late.inc();
         }
-        self.keep_acts(&entry, &step);
+        self.keep_evidence(&entry, &step);
         self.told(&channel, step, received, feed, decided);
-    }
-
-    /// A request's own words, and the pictures of the look that follows it, are kept for 90 days.
-    fn keep_acts(&mut self, entry: &Consumed, step: &Step) {
-        let pieces = match &entry.fuel {
-            Fuel::Event { event, .. } if step.act => {
-                let kind = if matches!(event.body, crate::event::Body::Reward { .. }) {
-                    EvidenceKind::Reward
-                } else {
-                    EvidenceKind::Donation
-                };
-                let request = event.digest();
-                self.acts.insert(entry.channel.clone(), (request, entry.at));
-                vec![Piece { digest: request, kind, at: event.at }]
-            }
-            Fuel::Look { look } => match self.acts.get(&entry.channel) {
-                Some((_, then)) if entry.at.since(*then) <= ACT_LOOK_MS => {
-                    let piece = |f: &LookFrame| Piece {
-                        digest: f.digest,
-                        kind: EvidenceKind::Frame,
-                        at: f.at,
-                    };
-                    look.frames.iter().map(piece).collect()
-                }
-                _ => return,
-            },
-            _ => return,
-        };
-        let request = match &entry.fuel {
-            Fuel::Look { .. } => self.acts.remove(&entry.channel),
-            _ => self.acts.get(&entry.channel).copied(),
-        };
-        if let Some((request, _)) = request {
-            let level = self.engine.slot(&entry.channel).map_or(Level::None, |slot| slot.level());
-            let channel = entry.channel.clone();
-            self.commit(ToCommitter::Act { channel, level, pieces, request });
-        }
     }
 
     fn told(

@@ -1,5 +1,6 @@
 //! The `evidence` room: what was said and shown, kept by digest. Chat and pictures of every live channel pass through
-//! a ring in memory; from `watch` up they also go to packs on disk; what an act or an alert cites goes to the vault.
+//! a ring in memory; from `watch` up all of it, below what counts as harm, also goes to packs on disk; what an act or an
+//! alert cites goes to the vault.
 
 mod identity;
 mod recent;
@@ -38,7 +39,7 @@ pub struct EvidenceOptions {
     pub ring_bytes: usize,
     /// Bytes on disk, over packs and vault.
     pub cap: u64,
-    /// How long uncited material of channels from `watch` up stays on disk.
+    /// How long uncited material stays on disk: of channels from `watch` up all, of others what counts as harm.
     pub recent: Duration,
     /// How long acts stay.
     pub acts: Duration,
@@ -172,6 +173,16 @@ impl Evidence {
         self.offer(&event.channel, level, event.at, digest, kind, bytes);
     }
 
+    /// What a reason may cite for a day goes to the packs, whatever the level of its channel: the ring forgets in two
+    /// minutes. Never waits, as [`Evidence::offer`].
+    pub fn remember(&self, level: Level, pieces: &[Piece]) {
+        for Piece { digest, kind, at } in pieces {
+            if let Some(bytes) = self.ring.get(digest) {
+                self.recent.offer(Entry { digest: *digest, level, at: *at, kind: *kind, bytes });
+            }
+        }
+    }
+
     /// Writes pieces to the vault, before the commit of what cites them. Idempotent. What is gone is told in
     /// [`Kept::missing`] and is no error; a disk that cannot write is.
     pub fn keep(
@@ -190,7 +201,7 @@ impl Evidence {
             };
             let bytes = match self.vault.size(&piece.digest).filter(whole) {
                 Some(size) => Some(size),
-                None => match self.fresh(&piece.digest) {
+                None => match self.fresh(&piece.digest).or_else(|| self.queued(&piece.digest)) {
                     Some(bytes) => {
                         batch.put(&piece.digest, &bytes)?;
                         Some(bytes.len() as u64)
@@ -227,6 +238,12 @@ impl Evidence {
     /// The bytes behind a digest, checked against it; `None` if they are gone.
     pub fn get(&self, digest: &Digest) -> Option<Bytes> {
         self.fresh(digest).or_else(|| self.vault.get(digest))
+    }
+
+    /// What may still wait to be written to the packs.
+    fn queued(&self, digest: &Digest) -> Option<Bytes> {
+        self.recent.settle();
+        self.recent.get(digest)
     }
 
     fn fresh(&self, digest: &Digest) -> Option<Bytes> {

@@ -152,6 +152,22 @@ fn from_watch_up_all_that_comes_outlasts_the_process_and_the_lowest_level_goes_f
 }
 
 #[test]
+fn what_a_reason_may_cite_outlasts_the_ring_in_a_channel_that_is_quiet() {
+    let dir = tempfile::tempdir().unwrap();
+    let channel = ChannelId::new("k:1");
+    let evidence = Evidence::open(dir.path(), EvidenceOptions::default()).unwrap();
+    let said = offer(&evidence, Level::None, CHAT, b"I cannot go on");
+    let idle = offer(&evidence, Level::None, CHAT, b"hello");
+    evidence.remember(Level::None, &[said]);
+    let (later, bytes) = (AT.plus_ms(9 * 60_000), Bytes::from_static(b"and nobody cares"));
+    evidence.offer(&channel, Level::None, later, Digest::of(&bytes), CHAT, bytes);
+    let why = Why::Cited { alert: Uuid::from_u128(1) };
+    let kept = evidence.keep(&channel, Level::Danger, &[said, idle], why).unwrap();
+    assert_eq!(kept.missing, [idle.digest]);
+    assert_eq!(evidence.get(&said.digest).as_deref(), Some(&b"I cannot go on"[..]));
+}
+
+#[test]
 fn a_pack_torn_by_a_crash_keeps_what_is_whole() {
     let dir = tempfile::tempdir().unwrap();
     let evidence = Evidence::open(dir.path(), EvidenceOptions::default()).unwrap();

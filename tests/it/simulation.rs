@@ -254,6 +254,18 @@ fn a_clock_set_back_while_the_daemon_is_dead_changes_the_event_that_opens_an_ale
     assert!(wrong.is_empty(), "{plan:#?}: {wrong:#?}");
 }
 
+#[test]
+fn seeds_that_once_found_something_find_nothing() {
+    // A signal of ten minutes cites what was said in a quiet channel, beyond the ring, with a disk that has room and with
+    // one that has none; a channel sleeps to the end and has not yet learnt of its feed's gap.
+    let quiet = Plan::of(563_634_481);
+    let room = Plan { failing: Vec::new(), ..quiet.clone() };
+    for plan in [quiet, room, Plan::of(563_634_526)] {
+        let (_, wrong) = run(&plan, false);
+        assert!(wrong.is_empty(), "{plan:#?}: {wrong:#?}");
+    }
+}
+
 /// From a revision's own time to when a sink had it, at the longest, in milliseconds of the evening.
 fn slowest(out: &Outcome, sink: &str, begins: vigie::event::Timestamp) -> i64 {
     let late = |((alert, revision), change): (&(String, u32), &vigie::alert::Change)| {

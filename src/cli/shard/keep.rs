@@ -4,9 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Barrier, Item, Shard, Snapshot};
+use super::{ACT_LOOK_MS, Barrier, Item, Shard, Snapshot};
+use crate::alert::EvidenceKind;
 use crate::cli::commit::ToCommitter;
-use crate::event::{ChannelId, Consumed, Fuel, Timestamp};
+use crate::cli::engine::Step;
+use crate::event::{ChannelId, Consumed, Fuel, Level, LookFrame, Timestamp};
+use crate::evidence::{Piece, kind_of};
 
 /// Channels are put to sleep at most this often, unless there are too many.
 const SLEEP_EVERY: Duration = Duration::from_secs(60);
@@ -23,6 +26,7 @@ impl Shard {
         self.snapshot = Some(Snapshot {
             barrier,
             number: self.snapshots,
+            gaps: self.wiring.shelf.gaps.count(),
             outstanding: waiting.len(),
             channels: Vec::new(),
         });
@@ -44,7 +48,7 @@ impl Shard {
         if self.engine.slot(channel).is_some() {
             self.engine.clean(channel);
             let slot = self.engine.slot_mut(channel);
-            match slot.saved(channel, self.wiring.shelf.gaps.count()) {
+            match slot.saved(channel, snapshot.gaps) {
                 Ok(state) => {
                     slot.saved_in = snapshot.number;
                     snapshot.channels.push(state);
@@ -57,6 +61,30 @@ impl Shard {
             snapshot.outstanding = snapshot.outstanding.saturating_sub(1);
             self.finish_snapshot();
         }
+    }
+
+    /// What a reason may cite is on disk for a day, whatever the level of its channel; a paid request's own words, and the
+    /// pictures of the look that follows it, for 90 days.
+    pub(super) fn keep_evidence(&mut self, entry: &Consumed, step: &Step) {
+        let channel = &entry.channel;
+        let level = || self.engine.slot(channel).map_or(Level::None, |slot| slot.level());
+        if step.exhibit {
+            self.wiring.evidence.remember(level(), &pieces_of(&entry.fuel));
+        }
+        let request = match &entry.fuel {
+            Fuel::Event { event, .. } if step.act => {
+                let request = event.digest();
+                self.acts.insert(channel.clone(), (request, entry.at));
+                request
+            }
+            Fuel::Look { .. } => match self.acts.remove(channel) {
+                Some((request, then)) if entry.at.since(then) <= ACT_LOOK_MS => request,
+                _ => return,
+            },
+            _ => return,
+        };
+        let (level, pieces) = (level(), pieces_of(&entry.fuel));
+        self.commit(ToCommitter::Act { channel: channel.clone(), level, pieces, request });
     }
 
     /// A channel that sleeps comes back before anything happens to it.
@@ -116,5 +144,21 @@ impl Shard {
             let gaps = self.wiring.shelf.gaps.changed();
             self.commit(ToCommitter::Part { barrier, number, channels, gaps });
         }
+    }
+}
+
+/// What was said or shown, as evidence.
+fn pieces_of(fuel: &Fuel) -> Vec<Piece> {
+    match fuel {
+        Fuel::Event { event, .. } => {
+            let piece = |kind| Piece { digest: event.digest(), kind, at: event.at };
+            kind_of(event).map(piece).into_iter().collect()
+        }
+        Fuel::Look { look } => {
+            let kind = EvidenceKind::Frame;
+            let piece = |f: &LookFrame| Piece { digest: f.digest, kind, at: f.at };
+            look.frames.iter().map(piece).collect()
+        }
+        _ => Vec::new(),
     }
 }

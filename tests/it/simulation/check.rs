@@ -334,8 +334,10 @@ fn kept(folder: &Path, wrong: &mut Vec<String>) {
 
 /// Each alert tells its reasons, what they weigh, the rule's thresholds, the config, and pieces of evidence that are there.
 fn explained(plan: &Plan, out: &Outcome, folder: &Path, wrong: &mut Vec<String>) {
-    // What comes as a backlog goes past the ring of two minutes faster than it is judged.
-    let kept = plan.lost.iter().all(Vec::is_empty);
+    // What comes as a backlog goes past the ring of two minutes faster than it is judged; a full disk gives up what no
+    // alert cites yet, and says so.
+    let backlog = plan.lost.iter().any(|lost| !lost.is_empty());
+    let kept = !backlog && !out.logs.contains("something is given up");
     let evidence = Evidence::open(folder, EvidenceOptions::default()).expect("it opens");
     for (key, change) in &out.revisions {
         let alert = &change.alert;

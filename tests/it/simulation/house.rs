@@ -183,9 +183,20 @@ async fn read(store: &Store) -> Outcome {
     let mut channels = BTreeMap::new();
     let saved = store.load_checkpoint().await.expect("a checkpoint");
     let asleep = saved.asleep.iter().map(|asleep| &asleep.channel);
+    let gaps = FeedGaps::read(saved.gaps.as_deref());
     for channel in saved.channels.iter().map(|saved| &saved.channel).chain(asleep) {
-        let state = store.channel_state(channel).await.expect("a state").expect("a state");
-        channels.insert(channel.to_string(), serde_json::from_slice(&state).expect("JSON"));
+        let (state, known) = store.sleeper(channel).await.expect("a state").expect("a state");
+        let mut state: serde_json::Value = serde_json::from_slice(&state).expect("JSON");
+        // A channel asleep learns of its feed's gaps when it wakes.
+        let feed = state["feed_name"].as_str().expect("a feed").to_owned();
+        let shown = state["channel"]["gaps"].as_array_mut().expect("gaps");
+        for gap in gaps.since(known, &feed) {
+            let gap = serde_json::to_value(gap).expect("JSON");
+            if !shown.contains(&gap) {
+                shown.push(gap);
+            }
+        }
+        channels.insert(channel.to_string(), state);
     }
     store.close().await;
     Outcome {
@@ -342,6 +353,7 @@ impl Life<'_> {
         let wiring = Wiring {
             standing: Arc::new(standing),
             committer: to_committer.clone(),
+            evidence: evidence.clone(),
             backlog: backlog.clone(),
             rows: rows.clone(),
             live,
