@@ -94,6 +94,9 @@ pub struct Slot {
     /// Number of the checkpoint that it last went into; not remembered.
     #[serde(skip)]
     pub saved_in: u64,
+    /// Number of the checkpoint that is to take it before anything happens to it; not remembered.
+    #[serde(skip)]
+    pub due_in: u64,
     /// The feed that last brought something, by its place in the config, and by the name that a restart goes by.
     #[serde(skip)]
     pub feed: u16,
@@ -125,8 +128,8 @@ pub struct Step {
     pub samples: Vec<Sample>,
     /// Chat too late to be heard came: it was only counted.
     pub late: bool,
-    /// Places of the rules that matched, once for each evaluation.
-    pub matched: Vec<usize>,
+    /// Places of the rules that began to match.
+    pub began: Vec<usize>,
 }
 
 /// See the module.
@@ -395,7 +398,7 @@ fn evaluate(
     let last_harm = slot.channel.last_harm;
     let (assessment, matches) =
         terms.judge.assess(&mut slot.risk, &signals, out, last_harm, at, end);
-    step.matched.extend(&matches.0);
+    step.began.extend(&matches.began);
     let moment = Moment {
         channel: id,
         at,

@@ -12,6 +12,7 @@ use std::time::Duration;
 use hashbrown::HashMap;
 use parking_lot::RwLock;
 use prometheus::IntCounter;
+use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::commit::ToCommitter;
@@ -165,6 +166,8 @@ struct Touch {
 struct Snapshot {
     /// Gaps of whole feeds told before it was asked for: a state in it knows of these.
     gaps: u64,
+    /// Channels of which nothing waited when it was asked for, and which are taken as there is time.
+    quiet: Vec<ChannelId>,
     barrier: Arc<Barrier>,
     number: u64,
     outstanding: usize,
@@ -217,12 +220,22 @@ impl Shard {
     /// Runs until told to stop or all senders are gone.
     pub fn run(mut self, mut inbox: mpsc::Receiver<ToShard>) {
         self.begin();
-        while let Some(message) = inbox.blocking_recv() {
+        loop {
+            let message = match inbox.try_recv() {
+                Ok(message) => message,
+                // With nothing else to do a checkpoint goes on.
+                Err(TryRecvError::Empty) if self.go_on() => continue,
+                Err(_) => match inbox.blocking_recv() {
+                    Some(message) => message,
+                    None => break,
+                },
+            };
             match message {
                 ToShard::Stop => break,
                 message => self.take(message),
             }
         }
+        while self.go_on() {}
     }
 
     /// What was restored is on the pages before anything else happens.
@@ -233,8 +246,9 @@ impl Shard {
         }
     }
 
-    /// One message; [`Shard::run`] without its thread.
+    /// One message, and some of a checkpoint that is under way; [`Shard::run`] without its thread.
     pub fn take(&mut self, message: ToShard) {
+        self.go_on();
         match message {
             ToShard::Event { feed, seq, admitted, due, received } => {
                 let channel = admitted.event.channel.clone();
@@ -372,7 +386,7 @@ impl Shard {
                         self.ticks(channel, from, to);
                     }
                 }
-                Item::Barrier => self.snapshot_one(channel, true),
+                Item::Barrier => self.snapshot_one(channel),
                 Item::Decide { decision, uid, done } => {
                     self.decide(channel, decision, uid, done, pending.feed);
                 }
@@ -481,6 +495,7 @@ impl Shard {
         let mut entry = entry;
         let channel = entry.channel.clone();
         self.wake(&channel);
+        self.snapshot_before(&channel);
         if let (Fuel::Gap { .. }, Some(slot)) = (&entry.fuel, self.engine.slot(&channel)) {
             // It moves no channel's time.
             entry.at = slot.channel.now;
@@ -521,7 +536,7 @@ impl Shard {
         feed: u16,
         decided: Option<(Decision, Option<u32>, oneshot::Sender<Option<Change>>)>,
     ) {
-        for place in step.matched {
+        for place in step.began {
             if let Some(counter) = self.wiring.standing.rules.get(place) {
                 counter.inc();
             }
@@ -614,6 +629,8 @@ impl Shard {
     }
 
     fn reload(&mut self, standing: Arc<Standing>) {
+        // A state is that of the terms it was judged under.
+        while self.go_on() {}
         self.engine.judge_under(standing.terms.clone());
         self.wiring.standing = standing;
         // Floors and names that are shown may have changed; what stands on the pages is the measure.

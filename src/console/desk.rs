@@ -105,7 +105,7 @@ pub struct QuietRule {
     pub shadow: bool,
     /// No model gives what it needs, so it cannot match.
     pub inactive: bool,
-    /// Evaluations since the start in which it matched.
+    /// Times since the start that it began to match.
     pub matches: u64,
 }
 

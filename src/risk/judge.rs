@@ -29,7 +29,7 @@ pub struct State {
     pub level: Level,
     /// Levels that the model has reached and not left: watch, concern, danger, threat to life.
     model: [bool; 4],
-    /// When each active rule last matched, by name.
+    /// When each rule last matched, by name; those in shadow too, which raise nothing.
     rules: Vec<(String, Timestamp)>,
 }
 
@@ -65,9 +65,13 @@ pub struct Ground {
     pub weight: f32,
 }
 
-/// Which rules matched in an evaluation, by place; for metrics.
+/// Which rules, by place, matched in an evaluation, and which of them began to: those that had not for as long as a rule
+/// holds.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Matches(pub Vec<usize>);
+pub struct Matches {
+    pub now: Vec<usize>,
+    pub began: Vec<usize>,
+}
 
 /// Thresholds and rules of one config.
 #[derive(Clone, Debug, Default)]
@@ -108,7 +112,7 @@ impl Judge {
             }
             None => (Decider::Nothing, probability(outputs, Level::Watch), None, Vec::new()),
         };
-        for place in &matches.0 {
+        for place in &matches.now {
             if !self.rules[*place].shadow {
                 offences.extend(self.rules[*place].offences.iter().copied());
             }
@@ -159,10 +163,7 @@ impl Judge {
         for (place, rule) in self.rules.iter().enumerate() {
             let matched = rule.matches(signals, &mut holds);
             if matched {
-                matches.0.push(place);
-            }
-            if rule.shadow {
-                continue;
+                matches.now.push(place);
             }
             let known = state.rules.iter().position(|(name, _)| *name == rule.name);
             let live = match (matched, known) {
@@ -172,11 +173,16 @@ impl Judge {
                 }
                 (true, None) => {
                     state.rules.push((rule.name.clone(), at));
+                    matches.began.push(place);
                     true
                 }
                 (false, Some(known)) => at.since(state.rules[known].1) <= RULE_HOLD_MS,
                 (false, None) => false,
             };
+            // What one in shadow would do is counted alone.
+            if rule.shadow {
+                continue;
+            }
             let better = match &best {
                 None => live,
                 Some((level, _, shown)) => {
@@ -361,10 +367,16 @@ mod tests {
         assert_eq!(first.score, 1.0);
         assert!(matches!(first.decider, Decider::Rule { .. }));
         assert_eq!(first.offences, [Offence::Threat]);
-        assert_eq!(matches.0, [0]);
-        let mut at = |ms| judge.assess(&mut state, &off, None, None, Timestamp(ms), true).0.level;
-        assert_eq!(at(60_000), Level::Concern);
-        assert_eq!(at(60_001), Level::None);
+        assert_eq!((&matches.now[..], &matches.began[..]), (&[0][..], &[0][..]));
+        let mut at = |ms, signals| {
+            let (assessed, matches) =
+                judge.assess(&mut state, signals, None, None, Timestamp(ms), true);
+            (assessed.level, matches.began.len())
+        };
+        assert_eq!(at(0, &on), (Level::Concern, 0), "it goes on");
+        assert_eq!(at(60_000, &off), (Level::Concern, 0));
+        assert_eq!(at(60_001, &off), (Level::None, 0));
+        assert_eq!(at(61_000, &on), (Level::Concern, 1), "it begins anew");
     }
 
     #[test]
@@ -372,9 +384,12 @@ mod tests {
         let mut judge = judge("chat_threat_60s > 1.0", Level::ThreatToLife);
         judge.rules[0].shadow = true;
         let on = with(Signal::ChatThreat60s, 2.0);
-        let (a, matches) = judge.assess(&mut State::default(), &on, None, None, Timestamp(0), true);
-        assert_eq!((a.level, a.offences.len()), (Level::None, 0));
-        assert_eq!(matches.0, [0]);
+        let mut state = State::default();
+        for began in [&[0][..], &[]] {
+            let (a, matches) = judge.assess(&mut state, &on, None, None, Timestamp(0), true);
+            assert_eq!((a.level, a.offences.len()), (Level::None, 0));
+            assert_eq!((&matches.now[..], &matches.began[..]), (&[0][..], began));
+        }
     }
 
     #[test]

@@ -11,6 +11,9 @@ use crate::telemetry::Clock;
 /// How long the states of a checkpoint may have been on their way to it, in milliseconds.
 pub(super) const GATHERED_MS: i64 = 600_000;
 
+/// States that go into the store with one statement: what a statement costs beside its rows is more than a row.
+const ROWS: usize = 64;
+
 /// How far a feed was handled.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FeedMark {
@@ -165,22 +168,31 @@ impl Store {
 impl Write<'_> {
     pub(super) async fn put_checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<()> {
         let now = believed();
-        for saved in &checkpoint.channels {
-            sqlx::query(
+        for channels in checkpoint.channels.chunks(ROWS) {
+            let row = |n: usize| {
+                let places: Vec<String> =
+                    (7 * n + 1..=7 * n + 7).map(|n| format!("${n}")).collect();
+                format!("({})", places.join(", "))
+            };
+            let rows: Vec<String> = (0..channels.len()).map(row).collect();
+            let mut query = sqlx::query(sqlx::AssertSqlSafe(format!(
                 "INSERT INTO channel_state (channel, state, awake, setting, language, saved, gaps) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (channel) DO UPDATE SET \
+                 VALUES {} ON CONFLICT (channel) DO UPDATE SET \
                  state = excluded.state, awake = excluded.awake, setting = excluded.setting, \
                  language = excluded.language, saved = excluded.saved, gaps = excluded.gaps",
-            )
-            .bind(saved.channel.as_str().to_owned())
-            .bind(saved.state.clone())
-            .bind(i64::from(saved.awake))
-            .bind(saved.setting.name())
-            .bind(saved.language.clone())
-            .bind(now.0)
-            .bind(i64::try_from(saved.gaps).unwrap_or(i64::MAX))
-            .execute(&mut *self.tx)
-            .await?;
+                rows.join(", ")
+            )));
+            for saved in channels {
+                query = query
+                    .bind(saved.channel.as_str().to_owned())
+                    .bind(saved.state.clone())
+                    .bind(i64::from(saved.awake))
+                    .bind(saved.setting.name())
+                    .bind(saved.language.clone())
+                    .bind(now.0)
+                    .bind(i64::try_from(saved.gaps).unwrap_or(i64::MAX));
+            }
+            query.execute(&mut *self.tx).await?;
         }
         for channel in &checkpoint.removed {
             sqlx::query("DELETE FROM channel_state WHERE channel = $1")

@@ -11,38 +11,65 @@ use crate::cli::engine::Step;
 use crate::event::{ChannelId, Consumed, Fuel, Level, LookFrame, Timestamp};
 use crate::evidence::{Piece, kind_of};
 
+/// Channels that go into a checkpoint between two messages.
+const AT_A_TIME: usize = 8;
 /// Channels are put to sleep at most this often, unless there are too many.
 const SLEEP_EVERY: Duration = Duration::from_secs(60);
 
 impl Shard {
     /// Takes a checkpoint, unless the last one still waits for a score: the next comes in seconds.
     pub(super) fn barrier(&mut self, barrier: Arc<Barrier>) {
+        while self.go_on() {}
         if self.snapshot.is_some() {
             return;
         }
         self.put_to_sleep();
         let waiting = self.waiting();
         self.snapshots += 1;
+        let mut quiet = self.engine.take_dirty();
+        // Those that wait follow at their place in the queue; one that was taken and changed again may be named twice.
+        let (queues, engine, number) = (&self.queues, &mut self.engine, self.snapshots);
+        quiet.retain(|channel| {
+            !queues.contains_key(channel)
+                && std::mem::replace(&mut engine.slot_mut(channel).due_in, number) != number
+        });
         self.snapshot = Some(Snapshot {
             barrier,
             number: self.snapshots,
             gaps: self.wiring.shelf.gaps.count(),
-            outstanding: waiting.len(),
+            outstanding: waiting.len() + quiet.len(),
+            quiet,
             channels: Vec::new(),
         });
-        for channel in self.engine.take_dirty() {
-            // Those that wait follow at their place in the queue.
-            if !self.queues.contains_key(&channel) {
-                self.snapshot_one(&channel, false);
-            }
-        }
         for channel in waiting {
             self.enqueue(channel, 0, Item::Barrier, Timestamp(0), 0);
         }
         self.finish_snapshot();
     }
 
-    pub(super) fn snapshot_one(&mut self, channel: &ChannelId, counted: bool) {
+    /// Takes some of the quiet channels into the checkpoint that is under way; thousands at once would keep events
+    /// waiting. False if none are left.
+    pub fn go_on(&mut self) -> bool {
+        for _ in 0..AT_A_TIME {
+            let Some(channel) = self.snapshot.as_mut().and_then(|snapshot| snapshot.quiet.pop())
+            else {
+                return false;
+            };
+            self.snapshot_before(&channel);
+        }
+        true
+    }
+
+    /// A quiet channel goes into the checkpoint as it was when that was asked for: before anything happens to it.
+    pub(super) fn snapshot_before(&mut self, channel: &ChannelId) {
+        let Some(snapshot) = &self.snapshot else { return };
+        if self.engine.slot(channel).is_some_and(|slot| slot.due_in == snapshot.number) {
+            self.engine.slot_mut(channel).due_in = 0;
+            self.snapshot_one(channel);
+        }
+    }
+
+    pub(super) fn snapshot_one(&mut self, channel: &ChannelId) {
         let Some(snapshot) = &mut self.snapshot else { return };
         // One that is not in memory stands in the store already, if anything ever came of it.
         if self.engine.slot(channel).is_some() {
@@ -56,11 +83,8 @@ impl Shard {
                 Err(error) => tracing::error!(%error, "the state of a channel cannot be written"),
             }
         }
-        // Those that nothing waits for are followed by others: whoever took them ends it.
-        if counted {
-            snapshot.outstanding = snapshot.outstanding.saturating_sub(1);
-            self.finish_snapshot();
-        }
+        snapshot.outstanding = snapshot.outstanding.saturating_sub(1);
+        self.finish_snapshot();
     }
 
     /// What a reason may cite is on disk for a day, whatever the level of its channel; a paid request's own words, and the

@@ -78,6 +78,7 @@ pub async fn shard(
     aside.does(move || begun.lock().begin());
     while let Some(message) = inbox.recv().await {
         if matches!(message, ToShard::Stop) {
+            aside.does(move || while shard.lock().go_on() {});
             return;
         }
         // It must never wait for the committer, which stands still meanwhile.
@@ -85,7 +86,13 @@ pub async fn shard(
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         let shard = shard.clone();
-        aside.does(move || shard.lock().take(message));
+        let idle = inbox.is_empty();
+        aside.does(move || {
+            let mut shard = shard.lock();
+            shard.take(message);
+            // With nothing else to do a checkpoint goes on.
+            while idle && shard.go_on() {}
+        });
     }
 }
 
