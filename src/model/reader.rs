@@ -43,9 +43,14 @@ struct Stage {
     columns: Vec<String>,
 }
 
+/// No logit of the first stage counts for more beside another's (`training/chat/cascade.py`).
+const SUREST: f32 = 12.0;
+
 /// One reading of a message: under one setting, paid or not.
 struct Row {
     place: usize,
+    /// The first stage's reading that it follows.
+    first: usize,
     /// Its place among the stage's padded lengths.
     length: usize,
     setting: Setting,
@@ -112,13 +117,18 @@ impl Reader {
                 // Of several stages the last alone weighs that a message is paid.
                 let readings = 1 + usize::from(message.paid && self.further.is_empty());
                 for paid in [false, true].into_iter().take(readings) {
-                    rows.push(Row { place, length, setting, paid, plain: plain == 1 });
+                    let first = rows.len();
+                    rows.push(Row { place, first, length, setting, paid, plain: plain == 1 });
                 }
             }
         }
         let reads = (&self.lengths[..], &self.columns[..], CALL[0]);
         let mut raws = scored(&mut self.graph, &self.spec, reads, &rows, &features)?;
         let last = self.further.len();
+        let firsts = match self.further.iter().any(|stage| stage.spec.blend > 0.0) {
+            true => raws.clone(),
+            false => Vec::new(),
+        };
         let mut paid: Vec<Row> = (rows.iter().filter(|row| last > 0 && messages[row.place].paid))
             .map(|row| Row { paid: true, ..*row })
             .collect();
@@ -158,6 +168,11 @@ impl Reader {
             let call = CALL[1 + usize::from(number + 1 == last)];
             let reads = (&next.spec.lengths[..], &next.columns[..], call);
             raws = scored(&mut next.graph, &self.spec, reads, &again, &pieces)?;
+            if next.spec.blend > 0.0 {
+                for (row, raw) in again.iter().zip(&mut raws) {
+                    blend(raw, &firsts[row.first], next.spec.blend);
+                }
+            }
             rows = again;
         }
         Ok(())
@@ -186,6 +201,12 @@ impl Stage {
                 format!("its {name} stage needs the inputs pieces and context, and one output");
             return Err(wrong(what));
         };
+        if !(0.0..=4.0).contains(&second.blend) {
+            return Err(wrong(format!(
+                "the {name} stage's blend is {}, which is not 0 to 4",
+                second.blend
+            )));
+        }
         if !rising(&second.lengths) || second.lengths[0] < 2 {
             return Err(wrong(format!("the {name} stage's lengths must rise from 2 or above")));
         }
@@ -286,6 +307,15 @@ fn scored(
         }
     }
     Ok(out)
+}
+
+/// Adds the first stage's logits, each of `weight`, to a stage's own; labels stand in the same order in both.
+fn blend(raw: &mut [f32], first: &[f32], weight: f32) {
+    for (own, first) in raw.iter_mut().zip(first) {
+        let logit = |x: f32| (x / (1.0 - x)).ln().clamp(-SUREST, SUREST);
+        let sum = logit(*own) + weight * logit(*first);
+        *own = 1.0 / (1.0 + (-sum).exp());
+    }
 }
 
 /// The pieces that a stage reads, checked.

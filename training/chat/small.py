@@ -32,6 +32,7 @@ from corpus import LABELS
 
 OUT = train.ROOT / "tests/fixtures/three_stages"
 BUCKETS, DIM, WIDTH = 3001, 6, 12
+BLEND = 1.0
 WORDS = "^ je tu il le la un une va vais tuer frappe salut chat the you him kill hello stop ! ? €".split()
 # Words that are cut and not mended; the rest of the edges is mended or cut.
 KNOWN = ["tuerie", "killer", "frapper"]
@@ -112,6 +113,7 @@ def main(count=1000):
         onnx.save(graph.graph(p, graph.ranges(p, pieces, np.arange(count))), str(OUT / f"{name}.onnx"))
         sessions.append(export.session(OUT / f"{name}.onnx"))
     z2, z3, z3_paid = (second_.read(on, pieces, c) for on, c in ((sessions[0], free), (sessions[1], free), (sessions[1], with_paid)))
+    z3, z3_paid = cascade.blended(z1, z3, BLEND), cascade.blended(z1, z3_paid, BLEND)
 
     # Each stage drops a good part of what it reads; the last one's lines are any that rise.
     first_limit, first_points = limit(z1, 0.4, 1.0)
@@ -129,15 +131,15 @@ def main(count=1000):
     digest = lambda name: hashlib.sha256((OUT / name).read_bytes()).hexdigest()
     context = {"name": "context", "type": "f32", "shape": ["batch", 6], "columns": ["paid", *train.SETTINGS]}
     scores = {"name": "scores", "type": "f32", "shape": ["batch", 8], "labels": LABELS}
-    stage = lambda name, drop, points, labels=LABELS: {
+    stage = lambda name, drop, points, labels=LABELS, **more: {
         "file": f"{name}.onnx", "sha256": digest(f"{name}.onnx"), "vocabulary": "pieces.txt", "vocabulary_sha256": digest("pieces.txt"), "lengths": encoder.LENGTHS,
-        "drop": drop, "inputs": [{"name": "pieces", "type": "i32", "shape": ["batch", "length"]}, context], "outputs": [scores | {"shape": ["batch", len(labels)], "labels": labels}], "calibration": points}
+        "drop": drop, "inputs": [{"name": "pieces", "type": "i32", "shape": ["batch", "length"]}, context], "outputs": [scores | {"shape": ["batch", len(labels)], "labels": labels}], "calibration": points} | more
     (OUT / "manifest.toml").unlink(missing_ok=True)
     manifest.update_entry({
         "name": "small", "version": "0.0.1", "kind": "text", "file": "first.onnx", "sha256": digest("first.onnx"), "licence": "Apache-2.0", "card": "none",
         "preprocess": {"type": "hashed_ngrams", "buckets": BUCKETS, "lengths": net.LENGTHS},
         "inputs": [{"name": "ids", "type": "i32", "shape": ["batch", "length"]}, context], "outputs": [scores], "calibration": first_points,
-        "second": stage("second", drops[0], second_points, [*LABELS, middle.AGAIN]), "third": stage("third", drops[1], points),
+        "second": stage("second", drops[0], second_points, [*LABELS, middle.AGAIN]), "third": stage("third", drops[1], points, blend=BLEND / encoder.SOFTEN),
     }, OUT / "manifest.toml")
     dump = lambda value: json.dumps(value, ensure_ascii=True, separators=(",", ":"))
     told = [dump([t, paid[k], settings[k], int(by[k]), pieces[k], [round(float(x), 5) for x in said[k]]]) for k, t in enumerate(texts)]

@@ -44,8 +44,10 @@ BUCKETS = 196608
 DIM = 32
 HIDDEN = 64
 SEED = 11
-VERSION = "0.5.0"
+VERSION = "0.6.0"
 SETTINGS = ["real", "game", "sport", "fiction", "unknown"]
+# What the first stage's logit weighs beside the last one's: they err otherwise.
+BLEND = 0.4
 # Share of the written messages that the first two stages learn from.
 HEARD = 0.4
 # Rare labels count more, so that they are not drowned by ordinary chat.
@@ -166,7 +168,7 @@ def entry(version, path, calibration, extra=None):
     return out | (extra or {})
 
 
-def stage_entry(path, drop, calibration, labels=LABELS):
+def stage_entry(path, drop, calibration, labels=LABELS, blend=0.0):
     lines = (path.parent / "pieces.txt").read_bytes()
     return {
         "file": f"chat/{path.name}", "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
@@ -175,11 +177,12 @@ def stage_entry(path, drop, calibration, labels=LABELS):
                    {"name": "context", "type": "f32", "shape": ["batch", 6], "columns": ["paid", *SETTINGS]}],
         "outputs": [{"name": "scores", "type": "f32", "shape": ["batch", len(labels)], "labels": labels}],
         "calibration": calibration,
-    }
+    } | ({"blend": blend} if blend else {})
 
 
 class Model:
-    """The stages with their calibration: what the daemon runs, for any texts. `z`: logits of the first, the one between and the last, of all rows as unpaid."""
+    """The stages with their calibration: what the daemon runs, for any texts. `z`: logits of the first, the one between and the last with the first's part in
+    it, of all rows as unpaid."""
 
     def __init__(self, run, params, between, last, z):
         self.run, self.params, self.between, self.last, self.z = run, params, between, last, z
@@ -211,11 +214,13 @@ class Model:
         ids, tokens = zip(*map(read, texts))
         free = context.copy()
         free[:, 0] = 0
-        z = [self.run.read(self.params, list(ids), free), self.between.read(tokens, free), self.last.read(tokens, free)]
+        first = self.run.read(self.params, list(ids), free)
+        z = [first, self.between.read(tokens, free), cascade.blended(first, self.last.read(tokens, free), BLEND)]
         out, gone = self.said(z), self.gone(z)
         paid = context[:, 0] > 0
         if paid.any():
-            more = cascade.apply(self.last.read([t for t, is_paid in zip(tokens, paid) if is_paid], context[paid]), self.points, encoder.SOFTEN)
+            more = cascade.blended(first[paid], self.last.read([t for t, is_paid in zip(tokens, paid) if is_paid], context[paid]), BLEND)
+            more = cascade.apply(more, self.points, encoder.SOFTEN)
             out[paid] = np.maximum(out[paid], more)
         return out, 2 - gone[0].astype(int) - gone[1]
 
@@ -278,15 +283,17 @@ def main():
         heard = np.flatnonzero(run.heard)
         last[heard] = stage.read([run.tokens[i] for i in heard], free[heard])
         log(f"and {len(heard)} rows read")
-        points = cascade.calibrate(run.rows, last, run.y, run.mask, encoder.SOFTEN)
-        between = middle.Middle(run, stage.vocabulary, cascade.apply(last, points, encoder.SOFTEN), out.parent / "between.onnx", log)
+        params, first = run.first(args.epochs, last)
+        log("first stage trained")
+        both = cascade.blended(first, last, BLEND)
+        points = cascade.calibrate(run.rows, both, run.y, run.mask, encoder.SOFTEN)
+        between = middle.Middle(run, stage.vocabulary, cascade.apply(both, points, encoder.SOFTEN), out.parent / "between.onnx", log)
         log("stage between trained")
-        params, _ = run.first(args.epochs, last)
         middle_said = np.zeros((len(run.rows), 9), np.float32)
         middle_said[heard] = between.read([run.tokens[i] for i in heard], free[heard])
         z = [run.read(params, None, free), middle_said, last]
         keep("logits", (params, z, between.params))
-    model = Model(run, params, between, stage, z)
+    model = Model(run, params, between, stage, [z[0], z[1], cascade.blended(z[0], z[2], BLEND)])
     log("all stages trained and calibrated")
     finish.card(model, log)
     if not args.dry:

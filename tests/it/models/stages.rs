@@ -105,7 +105,7 @@ fn a_further_stage_that_does_not_fit_is_refused_with_a_reason() {
         return;
     }
     type Break = fn(&mut toml::Table);
-    let cases: [(&str, Break, &[&str]); 12] = [
+    let cases: [(&str, Break, &[&str]); 13] = [
         (
             "bytes",
             |e| e["second"]["sha256"] = "0".repeat(64).into(),
@@ -140,6 +140,11 @@ fn a_further_stage_that_does_not_fit_is_refused_with_a_reason() {
             "a drop rule without a label",
             |e| drop(e["second"]["drop"].as_table_mut().unwrap().remove("distress")),
             &["drop rule", "`distress`"],
+        ),
+        (
+            "a blend that is no weight",
+            |e| drop(e["third"].as_table_mut().unwrap().insert("blend".into(), 5.0.into())),
+            &["third stage", "blend", "0 to 4", "`third`"],
         ),
         (
             "calibration that falls",
