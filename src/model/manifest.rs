@@ -310,9 +310,9 @@ pub struct StageSpec {
     /// Pieces and the context.
     pub inputs: Vec<TensorSpec>,
     pub outputs: Vec<TensorSpec>,
-    /// What the first stage's logit weighs beside its own, 0 to 4: the two err otherwise.
+    /// By label: what the first stage's logit weighs beside its own, 0 to 4; the two err otherwise.
     #[serde(default)]
-    pub blend: f32,
+    pub blend: BTreeMap<String, f32>,
     /// As a model's; of the score with the first stage's part in it.
     #[serde(default)]
     pub calibration: BTreeMap<String, Vec<[f32; 2]>>,

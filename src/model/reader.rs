@@ -43,8 +43,8 @@ struct Stage {
     columns: Vec<String>,
 }
 
-/// No logit of the first stage counts for more beside another's (`training/chat/cascade.py`).
-const SUREST: f32 = 12.0;
+/// No logit of the first stage counts for less or more beside another's (`training/chat/cascade.py`).
+const BELIEVED: (f32, f32) = (-2.0, 12.0);
 
 /// One reading of a message: under one setting, paid or not.
 struct Row {
@@ -125,7 +125,7 @@ impl Reader {
         let reads = (&self.lengths[..], &self.columns[..], CALL[0]);
         let mut raws = scored(&mut self.graph, &self.spec, reads, &rows, &features)?;
         let last = self.further.len();
-        let firsts = match self.further.iter().any(|stage| stage.spec.blend > 0.0) {
+        let firsts = match self.further.iter().any(|stage| !stage.spec.blend.is_empty()) {
             true => raws.clone(),
             false => Vec::new(),
         };
@@ -168,10 +168,8 @@ impl Reader {
             let call = CALL[1 + usize::from(number + 1 == last)];
             let reads = (&next.spec.lengths[..], &next.columns[..], call);
             raws = scored(&mut next.graph, &self.spec, reads, &again, &pieces)?;
-            if next.spec.blend > 0.0 {
-                for (row, raw) in again.iter().zip(&mut raws) {
-                    blend(raw, &firsts[row.first], next.spec.blend);
-                }
+            for (row, raw) in again.iter().zip(&mut raws) {
+                next.blend(raw, firsts.get(row.first));
             }
             rows = again;
         }
@@ -201,11 +199,12 @@ impl Stage {
                 format!("its {name} stage needs the inputs pieces and context, and one output");
             return Err(wrong(what));
         };
-        if !(0.0..=4.0).contains(&second.blend) {
-            return Err(wrong(format!(
-                "the {name} stage's blend is {}, which is not 0 to 4",
-                second.blend
-            )));
+        for (label, weight) in &second.blend {
+            if !output.labels.contains(label) || !(0.0..=4.0).contains(weight) {
+                return Err(wrong(format!(
+                    "the {name} stage's blend gives `{label}` {weight}, which is no label of its own or not 0 to 4"
+                )));
+            }
         }
         if !rising(&second.lengths) || second.lengths[0] < 2 {
             return Err(wrong(format!("the {name} stage's lengths must rise from 2 or above")));
@@ -277,6 +276,18 @@ impl Stage {
         self.spec.calibration.get(label).map_or(x, |line| interpolate(line, x))
     }
 
+    /// Adds the first stage's logits to its own; labels stand in the same order in both.
+    fn blend(&self, raw: &mut [f32], first: Option<&Vec<f32>>) {
+        let Some(first) = first else { return };
+        let logit = |x: f32| (x / (1.0 - x)).ln();
+        for ((own, first), label) in raw.iter_mut().zip(first).zip(&self.spec.outputs[0].labels) {
+            if let Some(weight) = self.spec.blend.get(label) {
+                let sum = logit(*own) + weight * logit(*first).clamp(BELIEVED.0, BELIEVED.1);
+                *own = 1.0 / (1.0 + (-sum).exp());
+            }
+        }
+    }
+
     fn read(&self, normalised: &str) -> Vec<i32> {
         self.pieces.of(normalised, self.spec.lengths[self.spec.lengths.len() - 1])
     }
@@ -307,15 +318,6 @@ fn scored(
         }
     }
     Ok(out)
-}
-
-/// Adds the first stage's logits, each of `weight`, to a stage's own; labels stand in the same order in both.
-fn blend(raw: &mut [f32], first: &[f32], weight: f32) {
-    for (own, first) in raw.iter_mut().zip(first) {
-        let logit = |x: f32| (x / (1.0 - x)).ln().clamp(-SUREST, SUREST);
-        let sum = logit(*own) + weight * logit(*first);
-        *own = 1.0 / (1.0 + (-sum).exp());
-    }
 }
 
 /// The pieces that a stage reads, checked.

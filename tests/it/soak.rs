@@ -34,7 +34,7 @@ fn words(name: &str, n: u64, at: jiff::Timestamp) -> String {
     let at = format!("{at:.3}");
     let user = json!({"id": format!("u{}", n % 1_009), "name": format!("N{}", n % 1_009)});
     let mut line = match n % 20 {
-        7 => json!({"type": "donation", "source": "tip", "text": format!("frappe-le, {n}"),
+        7 => json!({"type": "donation", "source": "tip", "text": format!("encore une gifle, {n}"),
             "amount": {"value": format!("{}.50", n % 40 + 1), "currency": "EUR"}}),
         13 => {
             json!({"type": "stream", "state": "live", "name": "a channel", "title": format!("evening {}", n / 1_000),

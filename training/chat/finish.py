@@ -102,12 +102,12 @@ def card(model, log):
             "", "![Reliability of each label](reliability.svg)", ""]
     alone = cascade.apply(z1, cascade.calibrate(rows, z1, y, mask))
     narrow = cascade.apply(zm[:, :8], cascade.calibrate(rows, zm[:, :8], y, mask, encoder.SOFTEN), encoder.SOFTEN)
-    deep = cascade.blended(z1, z2, -train.BLEND)
+    deep = cascade.blended(z1, z2, {label: -weight for label, weight in train.BLEND.items()})
     deep = cascade.apply(deep, cascade.calibrate(rows, deep, y, mask, encoder.SOFTEN), encoder.SOFTEN)
     words = model.run.words()
     tried = {"words and pairs of words, linear": cascade.apply(words, cascade.calibrate(rows, words, y, mask)), "bag of hashed n-grams (the first stage alone)": alone,
              "one narrow layer over pieces, taught by the last stage (the stage between alone)": narrow,
-             "layers of the large encoder, fine-tuned (the last stage alone)": deep, "the same with the first stage's word beside it": p2, "all three stages (ships)": free}
+             "layers of the large encoder, fine-tuned (the last stage alone)": deep, "the same with the first stage's word beside it for harassment and toxicity": p2, "all three stages (ships)": free}
     out += ["### Approaches, same data, same calibration", "", *approaches(rows, y, mask, tried, speeds(model, list(tried))), "", "![Throughput against accuracy](approaches.svg)", ""]
     told = "\n".join(out)
     print(told)
@@ -178,7 +178,7 @@ def ship(model, log):
     for file in (between_file, last_file):
         graph.check(file, cut, free[rest])
     extra = {"second": train.stage_entry(between_file, model.drop, model.between_points, [*LABELS, middle.AGAIN]),
-             "third": train.stage_entry(last_file, model.between_drop, model.points, blend=train.BLEND / encoder.SOFTEN)}
+             "third": train.stage_entry(last_file, model.between_drop, model.points, blend={label: weight / encoder.SOFTEN for label, weight in train.BLEND.items()})}
     manifest.update_entry(train.entry(train.VERSION, first, model.first_points, extra), ROOT / "models/manifest.toml")
     fixture(model, first, ROOT / "tests/fixtures/chat_parity.json")
     sizes = " + ".join(f"{file.stat().st_size / 1e6:.1f}" for file in (first, between_file, last_file))

@@ -32,7 +32,7 @@ from corpus import LABELS
 
 OUT = train.ROOT / "tests/fixtures/three_stages"
 BUCKETS, DIM, WIDTH = 3001, 6, 12
-BLEND = 1.0
+BLEND = {"threat": 1.0, "toxicity": 0.4}
 WORDS = "^ je tu il le la un une va vais tuer frappe salut chat the you him kill hello stop ! ? €".split()
 # Words that are cut and not mended; the rest of the edges is mended or cut.
 KNOWN = ["tuerie", "killer", "frapper"]
@@ -139,7 +139,7 @@ def main(count=1000):
         "name": "small", "version": "0.0.1", "kind": "text", "file": "first.onnx", "sha256": digest("first.onnx"), "licence": "Apache-2.0", "card": "none",
         "preprocess": {"type": "hashed_ngrams", "buckets": BUCKETS, "lengths": net.LENGTHS},
         "inputs": [{"name": "ids", "type": "i32", "shape": ["batch", "length"]}, context], "outputs": [scores], "calibration": first_points,
-        "second": stage("second", drops[0], second_points, [*LABELS, middle.AGAIN]), "third": stage("third", drops[1], points, blend=BLEND / encoder.SOFTEN),
+        "second": stage("second", drops[0], second_points, [*LABELS, middle.AGAIN]), "third": stage("third", drops[1], points, blend={label: weight / encoder.SOFTEN for label, weight in BLEND.items()}),
     }, OUT / "manifest.toml")
     dump = lambda value: json.dumps(value, ensure_ascii=True, separators=(",", ":"))
     told = [dump([t, paid[k], settings[k], int(by[k]), pieces[k], [round(float(x), 5) for x in said[k]]]) for k, t in enumerate(texts)]

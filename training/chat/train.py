@@ -46,8 +46,8 @@ HIDDEN = 64
 SEED = 11
 VERSION = "0.6.0"
 SETTINGS = ["real", "game", "sport", "fiction", "unknown"]
-# What the first stage's logit weighs beside the last one's: they err otherwise.
-BLEND = 0.4
+# What the first stage's logit weighs beside the last one's, where that helps on dev: they err otherwise.
+BLEND = {"harassment": 0.4, "toxicity": 0.4}
 # Share of the written messages that the first two stages learn from.
 HEARD = 0.4
 # Rare labels count more, so that they are not drowned by ordinary chat.
@@ -168,7 +168,7 @@ def entry(version, path, calibration, extra=None):
     return out | (extra or {})
 
 
-def stage_entry(path, drop, calibration, labels=LABELS, blend=0.0):
+def stage_entry(path, drop, calibration, labels=LABELS, blend=None):
     lines = (path.parent / "pieces.txt").read_bytes()
     return {
         "file": f"chat/{path.name}", "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),

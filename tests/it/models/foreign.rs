@@ -165,8 +165,10 @@ fn a_label_is_handed_to_another_model_by_a_dash_in_its_place() {
     entry["outputs"][0]["labels"][0] = "-".into();
     for stage in ["second", "third"] {
         entry[stage]["outputs"][0]["labels"][0] = "-".into();
-        for key in ["calibration", "drop"] {
-            entry[stage][key].as_table_mut().unwrap().remove("threat");
+        for key in ["calibration", "drop", "blend"] {
+            if let Some(labels) = entry[stage].get_mut(key) {
+                labels.as_table_mut().unwrap().remove("threat");
+            }
         }
     }
     if let Some(lines) = entry.get_mut("calibration") {

@@ -143,8 +143,8 @@ fn a_further_stage_that_does_not_fit_is_refused_with_a_reason() {
         ),
         (
             "a blend that is no weight",
-            |e| drop(e["third"].as_table_mut().unwrap().insert("blend".into(), 5.0.into())),
-            &["third stage", "blend", "0 to 4", "`third`"],
+            |e| e["third"]["blend"]["toxicity"] = 5.0.into(),
+            &["third stage", "blend", "`toxicity`", "0 to 4", "`third`"],
         ),
         (
             "calibration that falls",
