@@ -233,7 +233,7 @@ def scatter(points, measures, path):
         axis.set_xscale("log")
         axis.set_title(title, fontsize=9)
         axis.grid(color="0.9")
-    figure.supxlabel("messages a second on one core", fontsize=9)
+    axes[len(measures) // 2].set_xlabel("messages a second on one core", fontsize=9)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="lower center", ncols=2, fontsize=8, frameon=False)
     figure.tight_layout(rect=(0, 0.2, 1, 1))
     figure.savefig(path, metadata={"Date": None})
