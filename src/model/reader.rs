@@ -125,10 +125,7 @@ impl Reader {
         let reads = (&self.lengths[..], &self.columns[..], CALL[0]);
         let mut raws = scored(&mut self.graph, &self.spec, reads, &rows, &features)?;
         let last = self.further.len();
-        let firsts = match self.further.iter().any(|stage| !stage.spec.blend.is_empty()) {
-            true => raws.clone(),
-            false => Vec::new(),
-        };
+        let mut firsts = Vec::new();
         let mut paid: Vec<Row> = (rows.iter().filter(|row| last > 0 && messages[row.place].paid))
             .map(|row| Row { paid: true, ..*row })
             .collect();
@@ -167,9 +164,13 @@ impl Reader {
             }
             let call = CALL[1 + usize::from(number + 1 == last)];
             let reads = (&next.spec.lengths[..], &next.columns[..], call);
-            raws = scored(&mut next.graph, &self.spec, reads, &again, &pieces)?;
+            let read = scored(&mut next.graph, &self.spec, reads, &again, &pieces)?;
+            let before = std::mem::replace(&mut raws, read);
+            if number == 0 {
+                firsts = before;
+            }
             for (row, raw) in again.iter().zip(&mut raws) {
-                next.blend(raw, firsts.get(row.first));
+                next.blend(raw, &firsts[row.first]);
             }
             rows = again;
         }
@@ -277,8 +278,7 @@ impl Stage {
     }
 
     /// Adds the first stage's logits to its own; labels stand in the same order in both.
-    fn blend(&self, raw: &mut [f32], first: Option<&Vec<f32>>) {
-        let Some(first) = first else { return };
+    fn blend(&self, raw: &mut [f32], first: &[f32]) {
         let logit = |x: f32| (x / (1.0 - x)).ln();
         for ((own, first), label) in raw.iter_mut().zip(first).zip(&self.spec.outputs[0].labels) {
             if let Some(weight) = self.spec.blend.get(label) {

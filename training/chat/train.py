@@ -283,7 +283,8 @@ def main():
         heard = np.flatnonzero(run.heard)
         last[heard] = stage.read([run.tokens[i] for i in heard], free[heard])
         log(f"and {len(heard)} rows read")
-        params, first = run.first(args.epochs, last)
+        params, _ = run.first(args.epochs, last)
+        first = run.read(params, None, free)
         log("first stage trained")
         both = cascade.blended(first, last, BLEND)
         points = cascade.calibrate(run.rows, both, run.y, run.mask, encoder.SOFTEN)
@@ -291,7 +292,7 @@ def main():
         log("stage between trained")
         middle_said = np.zeros((len(run.rows), 9), np.float32)
         middle_said[heard] = between.read([run.tokens[i] for i in heard], free[heard])
-        z = [run.read(params, None, free), middle_said, last]
+        z = [first, middle_said, last]
         keep("logits", (params, z, between.params))
     model = Model(run, params, between, stage, [z[0], z[1], cascade.blended(z[0], z[2], BLEND)])
     log("all stages trained and calibrated")
