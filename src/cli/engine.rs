@@ -1,7 +1,10 @@
 //! The engine of one shard: channels, judgement and alerts wired together, without I/O or clock. Everything that a
 //! channel consumes goes through [`Engine::consume`], in `run` as in `replay`, so that both come to the same alerts.
 
+mod packed;
+
 use std::collections::{BTreeMap, VecDeque};
+use std::io;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
@@ -463,15 +466,20 @@ impl Slot {
     }
 
     /// As a checkpoint keeps it. `gaps`: how many of whole feeds were told so far.
-    pub fn saved(&self, channel: &ChannelId, gaps: u64) -> serde_json::Result<ChannelState> {
+    pub fn saved(&self, channel: &ChannelId, gaps: u64) -> io::Result<ChannelState> {
         Ok(ChannelState {
             channel: channel.clone(),
-            state: serde_json::to_vec(self)?,
+            state: packed::pack(self)?,
             awake: self.is_awake(),
             setting: self.stream().setting,
             language: self.stream().language.clone(),
             gaps,
         })
+    }
+
+    /// From what [`Slot::saved`] made, also in an older version.
+    pub fn read(state: &[u8]) -> io::Result<Self> {
+        packed::unpack(state)
     }
 
     /// It may go to sleep: nothing in it waits to be saved.

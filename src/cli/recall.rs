@@ -76,8 +76,8 @@ pub fn recall(
 }
 
 /// A channel's state as the store has it.
-fn read(state: &[u8], config: &Config) -> serde_json::Result<Slot> {
-    let mut slot: Slot = serde_json::from_slice(state)?;
+fn read(state: &[u8], config: &Config) -> std::io::Result<Slot> {
+    let mut slot = Slot::read(state)?;
     let place = config.feeds.iter().position(|feed| feed.name == *slot.feed_name);
     // A channel of a feed that is gone belongs to none: no time passes for it.
     slot.feed = place.map_or(u16::MAX, |place| place as u16);

@@ -120,7 +120,7 @@ impl Shelf {
             state = self.runtime.block_on(self.store.sleeper(channel));
         }
         let told = match state {
-            Ok(Some((bytes, known))) => serde_json::from_slice::<Slot>(&bytes)
+            Ok(Some((bytes, known))) => Slot::read(&bytes)
                 .map(|slot| {
                     let gaps = self.gaps.since(known, &slot.feed_name);
                     (slot, gaps)

@@ -44,7 +44,7 @@ BUCKETS = 196608
 DIM = 32
 HIDDEN = 64
 SEED = 11
-VERSION = "0.6.0"
+VERSION = "0.7.0"
 SETTINGS = ["real", "game", "sport", "fiction", "unknown"]
 # What the first stage's logit weighs beside the last one's, where that helps on dev: they err otherwise.
 BLEND = {"harassment": 0.4, "toxicity": 0.4}
