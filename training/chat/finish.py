@@ -24,6 +24,7 @@ import text
 import train
 from corpus import LABELS
 from data import DANGER
+from scatter import scatter
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CARD = ROOT / "models/chat/README.md"
@@ -160,7 +161,7 @@ def approaches(rows, y, mask, scores, rates):
         cell = lambda s: f"{chat['toxicity', s]:.2f}, {chat['harassment', s]:.2f}"
         out.append(f"| {name} | {by_lang['fr']:.2f} | {by_lang['en']:.2f} | {cell('youtube_live_news')} | {cell('cyberaggression_fr')} | {1000 * wrong:.2f} per 1,000 | {rates[name]:,.0f} |")
         points.append((name, rates[name], (by_lang["fr"] + by_lang["en"]) / 2, chat["toxicity", "youtube_live_news"], chat["toxicity", "cyberaggression_fr"]))
-    measure.scatter(points, ["held-out authors, macro-F1", "news stream, toxicity F1", "French groups, toxicity F1"], CARD.parent / "approaches.svg")
+    scatter(points, ["held-out authors, macro-F1", "news stream, toxicity F1", "French groups, toxicity F1"], "messages", CARD.parent / "approaches.svg")
     return out
 
 

@@ -218,28 +218,6 @@ def ece(rows, p, y, mask, split="test", bins=10):
     return out, lines
 
 
-def scatter(points, measures, path):
-    """Throughput against accuracy, as an SVG: points (name, messages/s, a value a measure)."""
-    import matplotlib
-
-    matplotlib.use("svg")
-    import matplotlib.pyplot as plt
-
-    matplotlib.rcParams["svg.hashsalt"] = "vigie"
-    figure, axes = plt.subplots(1, len(measures), figsize=(11, 4.4), sharex=True)
-    for k, (axis, title) in enumerate(zip(axes, measures)):
-        for n, (name, rate, *values) in enumerate(points):
-            axis.scatter([rate], [values[k]], s=40, color=f"C{n}", label=name, zorder=3)
-        axis.set_xscale("log")
-        axis.set_title(title, fontsize=9)
-        axis.grid(color="0.9")
-    axes[len(measures) // 2].set_xlabel("messages a second on one core", fontsize=9)
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="lower center", ncols=2, fontsize=8, frameon=False)
-    figure.tight_layout(rect=(0, 0.2, 1, 1))
-    figure.savefig(path, metadata={"Date": None})
-    plt.close(figure)
-
-
 def diagram(lines, errors, path):
     """Reliability of each label, as an SVG."""
     import matplotlib

@@ -2,7 +2,19 @@
 
 In: the tables of `train.py` and `camera.py`. Out: for each approach its AUC. All see the same looks with the same weights; what
 differs is what of a look they read and how they decide.
+
+    python training/frame/approaches.py     # measures anew what each costs, in the card as it is, and draws it against its accuracy
 """
+
+import os
+import re
+import sys
+import time
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 from sklearn.ensemble import ExtraTreesClassifier
@@ -10,7 +22,10 @@ from sklearn.ensemble import ExtraTreesClassifier
 import camera
 import evaluate
 import fight
-from backbone import POOLED
+import look
+from backbone import MAPS, PLACES, POOLED
+from extract import session
+from scatter import scatter
 
 CLIPS = ("cctv", "street_cctv", "crowds", "hockey", "mixed")  # places with looks of both classes that move
 
@@ -90,6 +105,62 @@ def violence(table, whole, folds):
     return {name: [auc(near[name], "cctv"), mean(near[name]), mean(far[name])] for name in near}
 
 
+# Backbone passes that an approach reads of a look of eight pictures: six of the moving part, two of whole pictures.
+PASSES = {"whole": 2, "moving part and": 8, "moving part": 6, "how much": 6, "kernel machine, and": 8}
+HEAD = "| what is read, and how it is judged | AUC on `fight_clips`, unseen source | mean AUC of five places, unseen source | the same, unseen place | looks/s, models alone, one core |"
+ROUNDS = 15
+
+
+def rates(folder, names):
+    """{approach: looks a second}: its backbone passes and its head, one thread, a look at a time, the median of rounds turn by turn.
+    Decoding and finding the moving part are not counted: they are the same for all that look at it."""
+    rng = np.random.default_rng(5)
+    backbone, head = session(folder / "backbone.onnx"), session(folder / "look.onnx")
+    pixels = {n: rng.normal(0, 1, (n, 3, 224, 224)).astype(np.float32) for n in set(PASSES.values())}
+    shown = {"features": rng.random((1, look.FRAMES, POOLED + MAPS * PLACES)).astype(np.float32), "present": np.ones((1, look.FRAMES), np.float32)}
+    z, marks = rng.random((1, 2 * fight.COMPONENTS)).astype(np.float32), rng.random((fight.MARKS, 2 * fight.COMPONENTS)).astype(np.float32)
+    trees = ExtraTreesClassifier(150, min_samples_leaf=3, random_state=0).fit(rng.random((4000, 64)), rng.random(4000) < 0.5)
+
+    def judge(name):
+        if "shipped" in name:
+            return lambda: head.run(None, shown)
+        if "kernel" in name:
+            return lambda: fight.near(z, marks) @ marks[:, 0]
+        return (lambda: trees.predict_proba(z[:, :64])) if "trees" in name else (lambda: z @ z[0])
+
+    took = {name: [] for name in names}
+    for _ in range(ROUNDS):
+        for name in names:
+            count = next(n for words, n in PASSES.items() if name.startswith(words))
+            did = judge(name)
+            began = time.perf_counter()
+            backbone.run(["features"], {"pixels": pixels[count]})
+            did()
+            took[name].append(time.perf_counter() - began)
+    return {name: 1 / float(np.median(times)) for name, times in took.items()}
+
+
+def draw(lines, path):
+    """The table's rows as a picture."""
+    points = []
+    for line in lines[2:]:
+        name, *values, rate = (cell.strip() for cell in line.strip("|").split("|"))
+        points.append((name, float(rate), *(float(value.split()[0]) for value in values)))
+    scatter(points, ["AUC on fight_clips, unseen source", "mean AUC of five places, unseen source", "mean AUC of five places, unseen place"], "looks of eight pictures", path)
+
+
+def main():
+    folder = Path(__file__).resolve().parents[2] / "models/frame"
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    table = re.search(r"(?m)^\| what is read, and how it is judged \|.*\n(\|.*\n)+", card).group()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")][:4] for line in table.splitlines()[2:]]
+    rate = rates(folder, [name for name, *_ in cells])
+    lines = [HEAD, "| --- " * 5 + "|", *(f"| {' | '.join(row)} | {rate[row[0]]:.1f} |" for row in cells)]
+    (folder / "README.md").write_text(card.replace(table, "\n".join(lines) + "\n"), encoding="utf-8")
+    draw(lines, folder / "approaches.svg")
+    print("\n".join(lines))
+
+
 FILMED = {
     "linear (shipped)": (None, None),
     "linear on 64 components": (64, _linear(1e-2)),
@@ -118,3 +189,7 @@ def filmed(table, shipped):
         areas = camera.areas(table, logit)
         told[name] = [float(np.mean(areas)), float(min(areas))]
     return told
+
+
+if __name__ == "__main__":
+    main()
