@@ -264,7 +264,7 @@ fn levels(out: &Outcome, wrong: &mut Vec<String>) {
 
 /// Every sink took every revision, each id with one body, and nothing that the store does not hold. What was sent though
 /// it could not be committed, and lost with a death, is raised by something else if the platform has forgotten what raised
-/// it: then under the same id.
+/// it: then under the same id. What was told as durable stands: `Receivers` watches that.
 fn sinks(plan: &Plan, out: &Outcome, wrong: &mut Vec<String>) {
     for sink in ["trust", "second"] {
         for (alert, revision) in out.revisions.keys() {

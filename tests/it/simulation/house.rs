@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use vigie::alert::Change;
 use vigie::cli::beat::Beat;
 use vigie::cli::commit::Committer;
-use vigie::cli::engine::{Engine, Oracle};
+use vigie::cli::engine::{Engine, Oracle, Slot};
 use vigie::cli::gate::{FeedState, Gate};
 use vigie::cli::intake::{FeedClock, Intake};
 use vigie::cli::observe::FeedCounts;
@@ -186,7 +186,9 @@ async fn read(store: &Store) -> Outcome {
     let gaps = FeedGaps::read(saved.gaps.as_deref());
     for channel in saved.channels.iter().map(|saved| &saved.channel).chain(asleep) {
         let (state, known) = store.sleeper(channel).await.expect("a state").expect("a state");
-        let mut state: serde_json::Value = serde_json::from_slice(&state).expect("JSON");
+        // Through text, as what should be there.
+        let text = serde_json::to_vec(&Slot::read(&state).expect("a state")).expect("JSON");
+        let mut state: serde_json::Value = serde_json::from_slice(&text).expect("JSON");
         // A channel asleep learns of its feed's gaps when it wakes.
         let feed = state["feed_name"].as_str().expect("a feed").to_owned();
         let shown = state["channel"]["gaps"].as_array_mut().expect("gaps");

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use hashbrown::HashSet;
-use serde_json::{Value, json};
+use serde_json::json;
 use vigie::alert::{Book, Change, ChangeKind, Holds, Moment};
 use vigie::cli::engine::{Engine, Oracle, Slot};
 use vigie::cli::intake::{Admission, FeedClock, Intake};
@@ -88,7 +88,8 @@ fn a_channel_asleep_takes_over_what_was_told_and_missed_and_keeps_its_memory() {
     let slot: &Slot = engine.slot(&channel).expect("awake");
     assert_eq!(slot.book.alert().expect("an alert").revision, last.alert.revision);
     assert_eq!(slot.channel.gaps(), [gap]);
-    let value = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).expect("JSON");
+    let value =
+        |bytes: &[u8]| serde_json::to_value(Slot::read(bytes).expect("a state")).expect("JSON");
     let (saved, came) = (value(&state.state), value(&slot.saved(&channel, 0).expect("JSON").state));
     assert!(saved["channel"]["purse"]["hours"].as_array().is_some_and(|hours| !hours.is_empty()));
     for part in ["purse", "crowd", "exhibits", "picture"] {
@@ -104,7 +105,7 @@ fn a_channel_that_takes_over_what_was_told_is_in_the_next_checkpoint_and_those_a
     let channel = ChannelId::new("sim:a");
     let (state, changes) = evening(&setting, &channel);
     let mut engine = Engine::new(setting.terms.clone(), Oracle::None);
-    engine.restore(channel.clone(), serde_json::from_slice(&state.state).expect("a state"));
+    engine.restore(channel.clone(), Slot::read(&state.state).expect("a state"));
     assert_eq!(engine.take_dirty(), []);
     assert!(engine.adopt(changes.last().expect("something is raised")));
     for _ in 0..2 {

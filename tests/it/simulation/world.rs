@@ -112,6 +112,8 @@ pub struct Receivers {
     lots: Mutex<Lots>,
     /// By sink and id: the bodies that came, but for whether they were durable.
     pub took: Mutex<BTreeMap<(String, String), BTreeSet<String>>>,
+    /// By sink and id: the body that was told as durable.
+    sure: Mutex<BTreeMap<(String, String), String>>,
     /// When each was first taken.
     pub first: Mutex<BTreeMap<(String, String), i64>>,
     pub wrong: Mutex<Vec<String>>,
@@ -126,6 +128,7 @@ impl World {
         let receivers = Receivers {
             lots: Mutex::new(Lots::of(plan.seed, "receivers")),
             took: Mutex::default(),
+            sure: Mutex::default(),
             first: Mutex::default(),
             wrong: Mutex::default(),
             store: Mutex::default(),
@@ -238,6 +241,7 @@ impl Wire for Wires {
             ));
             if told == Some(true) {
                 world.receivers.committed(id).await;
+                world.receivers.as_before(sink, id, body);
             }
             tokio::time::sleep(Duration::from_millis(wait.min(TIMEOUT) as u64)).await;
             if dead {
@@ -264,6 +268,17 @@ fn durable(body: &str) -> Option<bool> {
 }
 
 impl Receivers {
+    /// What was told as durable is not told otherwise later, whatever died meanwhile.
+    fn as_before(&self, sink: &str, id: &str, body: &str) {
+        let mut sure = self.sure.lock();
+        let before =
+            sure.entry((sink.to_owned(), id.to_owned())).or_insert_with(|| body.to_owned());
+        if before != body {
+            let what = format!("{sink} was told {id} as durable in two ways: {before}\n  {body}");
+            self.wrong.lock().push(what);
+        }
+    }
+
     /// Nothing is told as durable that the store does not hold.
     async fn committed(&self, id: &str) {
         let Some((alert, revision)) = revision(id) else { return };
