@@ -260,8 +260,9 @@ fn seeds_that_once_found_something_find_nothing() {
     // one that has none; a channel sleeps to the end and has not yet learnt of its feed's gap.
     let quiet = Plan::of(563_634_481);
     let room = Plan { failing: Vec::new(), ..quiet.clone() };
-    // A revision that a death left uncommitted, and whose platform has forgotten what raised it: sent past the store, or not.
-    let lost = [Plan::of(1_189_218_107), Plan::of(1_189_218_055)];
+    // A revision that a death left uncommitted, and whose platform has forgotten what raised it: sent past the store, or
+    // not; raised by something else, or by nothing.
+    let lost = [1_189_218_107, 1_189_218_055, 4_095_510_682].map(Plan::of);
     for plan in [quiet, room, Plan::of(563_634_526)].into_iter().chain(lost) {
         let (_, wrong) = run(&plan, false);
         assert!(wrong.is_empty(), "{plan:#?}: {wrong:#?}");

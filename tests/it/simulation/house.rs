@@ -1,7 +1,7 @@
 //! One evening of the whole house: the daemon's gate, shard, committer, store, journal and sinks, life after life, on
 //! time that stands still while anything is done.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
@@ -65,6 +65,8 @@ pub struct Outcome {
     pub channels: BTreeMap<String, serde_json::Value>,
     /// By sink and id: the bodies that the receiver took.
     pub took: BTreeMap<(String, String), Vec<String>>,
+    /// Those of them that were told as durable.
+    pub sure: BTreeSet<(String, String)>,
     /// When each was first taken.
     pub first: BTreeMap<(String, String), i64>,
     pub wrong: Vec<String>,
@@ -145,6 +147,7 @@ pub fn evening(
             let took = std::mem::take(&mut *world.receivers.took.lock());
             out.took =
                 took.into_iter().map(|(key, bodies)| (key, bodies.into_iter().collect())).collect();
+            out.sure = world.receivers.sure.lock().keys().cloned().collect();
             out.wrong.append(&mut world.receivers.wrong.lock());
             out.first = std::mem::take(&mut *world.receivers.first.lock());
             for (_, platform) in std::mem::take(&mut *world.platforms.lock()) {
@@ -207,6 +210,7 @@ async fn read(store: &Store) -> Outcome {
         revisions,
         channels,
         took: BTreeMap::new(),
+        sure: BTreeSet::new(),
         first: BTreeMap::new(),
         wrong,
         told: Story::default(),

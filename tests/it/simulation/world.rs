@@ -113,7 +113,7 @@ pub struct Receivers {
     /// By sink and id: the bodies that came, but for whether they were durable.
     pub took: Mutex<BTreeMap<(String, String), BTreeSet<String>>>,
     /// By sink and id: the body that was told as durable.
-    sure: Mutex<BTreeMap<(String, String), String>>,
+    pub sure: Mutex<BTreeMap<(String, String), String>>,
     /// When each was first taken.
     pub first: Mutex<BTreeMap<(String, String), i64>>,
     pub wrong: Mutex<Vec<String>>,
