@@ -48,6 +48,11 @@ ORDINARY = {"normvio_context", "youtube_live_irl_stream", "youtube_live_news", "
 RARE = ["threat", "incitement", "self_harm", "self_harm_urging", "distress", "sexual_abuse"]
 # The logit above which that counts.
 SEEN = -2.0
+# What payment adds, before the softplus that keeps it from lowering anything (half a logit, as the median): the written messages' column `paid` is in part drawn
+# by lot and teaches little of it, while a request that money comes with is rarely idle. Of paid dev messages of imagined authors that hold `incitement` .58
+# instead of .52 are found so, .93 instead of .94 of those raised rightly; of written families .36 instead of .28. Three times as much found .67 and .52, and
+# raised a real charity marathon.
+PAID = {"incitement": 1.0}
 
 
 def spelled(row, rng):
@@ -59,6 +64,11 @@ def spelled(row, rng):
         names = list(evasions.EVASIONS)
         return evasions.EVASIONS[rng.choices(names, [OFTEN.get(name, 1) for name in names])[0]](row["text"], rng)
     return None
+
+
+def lifted(params, sign=1.0):
+    """The parameters with what payment adds, or without it again."""
+    return params | {"b6": np.asarray(params["b6"]) + sign * np.array([PAID.get(label, 0.0) for label in LABELS], np.float32)}
 
 
 def read(session, cut, context):
@@ -143,9 +153,10 @@ class Second:
     def finish(self, run):
         """Rounds the table, measures the ranges on training texts, writes the graph."""
         self.params["table"], self.params["table_scale"] = report.quantise(self.params["table"])
+        params = lifted(self.params)
         some = np.random.default_rng(SEED).choice(run.train, 4096, replace=False)
         cut = [self.vocabulary.of(run.tokens[i], encoder.LIMIT) for i in some]
-        model = graph.graph(self.params, graph.ranges(self.params, cut, np.arange(len(cut)), self.log))
+        model = graph.graph(params, graph.ranges(params, cut, np.arange(len(cut)), self.log))
         onnx.save(model, str(self.path))
         self.session = session(Path(self.path))
 

@@ -266,7 +266,7 @@ def main():
         each = lambda epoch, p, lines: keep(f"second-{epoch}", ({k: np.asarray(v) for k, v in p.items()}, lines))
         begun = None
         if args.begun and Path(args.begun).is_dir():
-            begun = (graph.parameters(Path(args.begun) / "last.onnx"), (Path(args.begun) / "pieces.txt").read_text(encoding="utf-8").splitlines(), args.done)
+            begun = (second.lifted(graph.parameters(Path(args.begun) / "last.onnx"), -1.0), (Path(args.begun) / "pieces.txt").read_text(encoding="utf-8").splitlines(), args.done)
         elif args.begun:
             begun = (*pickle.loads(Path(args.begun).read_bytes()), int(args.begun.rpartition("-")[2].split(".")[0]) + 1)
         stage = second.Second(run, deep, log, keep=each, begun=begun)
