@@ -4,7 +4,7 @@
 //!
 //! A store that cannot commit is tried for ever, in the same order, while up to [`MOST_WAITING`] things wait in memory;
 //! beyond that the shards wait. Meanwhile alerts are not silent: each is sent past the outbox at once, with
-//! `"durable": false` and its own id, and told again under that id once it is committed.
+//! `"durable": false` and its own id, noted first beside the store, and told again under that id once it is committed.
 
 mod job;
 
@@ -26,7 +26,7 @@ use crate::delivery::Delivery;
 use crate::event::{ChannelId, Decision, Digest, Level, Timestamp, UserKey};
 use crate::evidence::{Evidence, Piece};
 use crate::store::journal::Journal;
-use crate::store::{Ballast, ChannelState, Sample, Store, StoreError, Trouble};
+use crate::store::{Ballast, ChannelState, Noted, Sample, Store, StoreError, Trouble, Unsaved};
 use crate::telemetry::{Component, Health, Metrics, Status};
 
 /// Shortest and longest wait between two tries of a store that cannot commit.
@@ -73,6 +73,8 @@ pub struct Committer {
     pub store: Store,
     pub evidence: Arc<Evidence>,
     pub journal: Option<Journal>,
+    /// Where it is noted what is sent past the store.
+    pub unsaved: Arc<Unsaved>,
     /// Given up when the disk is full.
     pub ballast: Arc<Ballast>,
     pub delivery: Delivery,
@@ -112,11 +114,13 @@ struct Line {
 }
 
 impl Committer {
-    /// Runs until all senders are gone and nothing waits.
-    pub async fn run(self, mut inbox: mpsc::Receiver<ToCommitter>) {
+    /// Runs until all senders are gone and nothing waits. `noted`: what the last life sent and could not commit; it goes
+    /// first.
+    pub async fn run(self, noted: Vec<Noted>, mut inbox: mpsc::Receiver<ToCommitter>) {
+        let waiting = noted.into_iter().map(|noted| Job::Change(Arc::new(noted.into())));
         let mut line = Line {
             work: Arc::new(Work::new(self)),
-            waiting: VecDeque::new(),
+            waiting: waiting.collect(),
             attempt: None,
             failing: None,
             parts: Vec::new(),

@@ -39,7 +39,7 @@ use crate::evidence::{Evidence, EvidenceOptions, IdentityKey};
 use crate::feed::Dedupe;
 use crate::model::{Door, Escalation, Inference, InferenceOptions};
 use crate::store::journal::{Journal, JournalOptions};
-use crate::store::{BALLAST, Ballast, Keep, Store, StoreError, Trouble};
+use crate::store::{BALLAST, Ballast, Keep, Store, StoreError, Trouble, Unsaved};
 use crate::telemetry::{Clock, Component, Dropped, Health, Metrics, Status};
 
 /// Why the daemon cannot run.
@@ -236,6 +236,8 @@ impl Daemon {
             metrics: metrics.clone(),
             health: health.clone(),
         };
+        let (unsaved, mut noted) = Unsaved::open(&dir)?;
+        let unsaved = Arc::new(unsaved);
         let (to_committer, committer_inbox) = mpsc::channel(1024);
         let (saved_tx, saved) = mpsc::channel(64);
         let durable = Arc::new(AtomicU64::new(0));
@@ -243,6 +245,7 @@ impl Daemon {
             store: store.clone(),
             evidence: evidence.clone(),
             journal: Some(journal.clone()),
+            unsaved: unsaved.clone(),
             ballast: ballast.clone(),
             delivery: delivery.clone(),
             live: live.clone(),
@@ -252,7 +255,6 @@ impl Daemon {
             durable: durable.clone(),
             shards: shard_count,
         };
-        let committer = tokio::spawn(committer.run(committer_inbox));
 
         // What the last run knew.
         let clock = Clock::machine();
@@ -277,7 +279,9 @@ impl Daemon {
             checkpoint.asleep.into_iter().map(|known| known.channel).collect();
         let (idle, in_memory) = (config.limits.idle.0, config.limits.channels);
         let gaps = FeedGaps::read(checkpoint.gaps.as_deref());
-        recall_told(&store, &config, &intake, &mut engine, &mut asleep, &gaps).await?;
+        recall_told(&store, &config, &intake, &mut engine, &mut asleep, &gaps, &mut noted).await?;
+        unsaved.only(&noted);
+        let committer = tokio::spawn(committer.run(noted, committer_inbox));
         let shelf = Shelf::new(store.clone(), asleep, gaps, durable, idle, in_memory);
         let (samples_tx, samples) = mpsc::channel(1024);
         let backlog = Arc::new(AtomicUsize::new(0));

@@ -7,9 +7,10 @@ use super::engine::{Engine, Slot};
 use super::intake::{FeedClock, Intake};
 use super::shard::Barrier;
 use super::shelf::FeedGaps;
+use crate::alert::Change;
 use crate::config::Config;
 use crate::event::{ChannelId, Consumed, Fuel};
-use crate::store::{Checkpoint, FeedMark, Store, StoreError};
+use crate::store::{Checkpoint, FeedMark, Noted, Store, StoreError};
 use crate::telemetry::Clock;
 
 /// What intake and feeds hold now, for a checkpoint. Every shard is told it behind what was admitted before.
@@ -85,7 +86,8 @@ fn read(state: &[u8], config: &Config) -> std::io::Result<Slot> {
 }
 
 /// Behind [`recall`]: on a live clock what comes again after a crash is not what came before it, so what was told since
-/// the checkpoint stands, and the channels that it is about take it over. Those of them that are `asleep` wake.
+/// the checkpoint stands, and the channels that it is about take it over. Those of them that are `asleep` wake. `noted`
+/// was told past the store; of it is left what is to be committed now.
 pub async fn recall_told(
     store: &Store,
     config: &Config,
@@ -93,12 +95,19 @@ pub async fn recall_told(
     engine: &mut Engine,
     asleep: &mut HashSet<ChannelId>,
     gaps: &FeedGaps,
+    noted: &mut Vec<Noted>,
 ) -> Result<(), StoreError> {
+    let sent = std::mem::take(noted);
     let mut feeds = 0..config.feeds.len() as u16;
     if feeds.all(|feed| intake.clock(feed) == FeedClock::Data) {
         return Ok(());
     }
-    for change in store.since_checkpoint().await? {
+    let mut told: Vec<(Change, Option<Noted>)> =
+        store.since_checkpoint().await?.into_iter().map(|change| (change, None)).collect();
+    for one in unsaved(store, sent).await? {
+        told.push((one.change.clone(), Some(one)));
+    }
+    for (change, unsaved) in told {
         let channel = &change.alert.channel;
         if asleep.remove(channel)
             && let Some((bytes, known)) = store.sleeper(channel).await?
@@ -113,9 +122,29 @@ pub async fn recall_told(
             }
         }
         let feed = engine.slot(channel).map_or(u16::MAX, |slot| slot.feed);
-        if intake.clock(feed) == FeedClock::Live && engine.adopt(&change) {
+        if intake.clock(feed) != FeedClock::Live {
+            continue;
+        }
+        if engine.adopt(&change) {
             tracing::info!(alert = %change.alert.id, revision = change.alert.revision, "found as told before a crash");
         }
+        noted.extend(unsaved);
     }
     Ok(())
+}
+
+/// Of what was sent past the store, the revisions that follow what it holds.
+async fn unsaved(store: &Store, sent: Vec<Noted>) -> Result<Vec<Noted>, StoreError> {
+    let mut left: Vec<Noted> = Vec::new();
+    for one in sent {
+        let (id, revision) = (one.change.alert.id, one.change.alert.revision);
+        let before = match left.last().map(|last| &last.change.alert) {
+            Some(last) if last.id == id => last.revision,
+            _ => store.newest_revision(id).await?,
+        };
+        if revision == before + 1 {
+            left.push(one);
+        }
+    }
+    Ok(left)
 }

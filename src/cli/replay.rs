@@ -15,7 +15,7 @@ use super::terms::Terms;
 use crate::alert::{Change, cloud_event};
 use crate::config::Config;
 use crate::event::{
-    Admitted, ChannelId, Consumed, FeedItem, Fuel, LookScores, Timestamp, Unscored,
+    Admitted, ChannelId, Consumed, Digest, FeedItem, Fuel, LookScores, Timestamp, Unscored,
 };
 use crate::feed::recording;
 use crate::model::{
@@ -339,10 +339,12 @@ fn journal(
     let mut counts = Counts::default();
     // Outputs stand behind the entry they belong to, so one entry a channel is held until the next of that channel.
     let mut held: HashMap<ChannelId, Held> = HashMap::new();
-    let mut told_once = std::collections::HashSet::new();
+    let mut told_once = HashMap::new();
     let mut tell = |change: &Change| {
-        // A crash may have journaled the same revision twice.
-        if told_once.insert((change.alert.id, change.alert.revision)) {
+        // A crash may have journaled the same revision twice. What a death left uncommitted came again otherwise on a
+        // live clock: the later one stands.
+        let body = serde_json::to_vec(change).map(|body| Digest::of(&body)).ok();
+        if told_once.insert((change.alert.id, change.alert.revision), body) != Some(body) {
             told(change);
         }
     };

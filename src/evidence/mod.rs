@@ -13,6 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use hashbrown::HashMap;
 use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::alert::{EvidenceItem, EvidenceKind};
@@ -87,7 +88,7 @@ pub enum Why {
 }
 
 /// One row of the evidence index, written in the transaction of the alert that cites it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EvidenceRow {
     pub digest: Digest,
     /// The alert that cites it, if one does.

@@ -18,7 +18,7 @@ use crate::telemetry::Clock;
 /// The contract's `[limits] message`: a line beyond it is skipped.
 const LINE_LIMIT: usize = 8 << 20;
 /// How a zstd frame begins.
-const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+const ZSTD_MAGIC: [u8; 4] = zstd::zstd_safe::MAGICNUMBER.to_le_bytes();
 /// Lines read ahead of the one that is played; a line may hold a picture, so they are few.
 const AHEAD: usize = 8;
 /// A played recording gives a cursor after so many lines, or after [`CURSOR_EVERY`].

@@ -212,6 +212,19 @@ impl Store {
         .await
     }
 
+    /// An alert's newest revision; 0 if there is no such alert.
+    pub async fn newest_revision(&self, id: Uuid) -> Result<u32> {
+        self.call("newest_revision", async {
+            let row = sqlx::query("SELECT revision FROM alerts WHERE id = $1")
+                .bind(id.to_string())
+                .fetch_optional(&self.0.pool)
+                .await?;
+            let revision: i64 = row.map_or(Ok(0), |row| row.try_get("revision"))?;
+            u32::try_from(revision).map_err(|_| corrupt("an alert's revision"))
+        })
+        .await
+    }
+
     /// How many alerts stand undecided, by level and state (open, acknowledged or confirmed).
     pub async fn open_counts(&self) -> Result<Vec<(Level, State, u64)>> {
         self.call("open_counts", async {

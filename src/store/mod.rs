@@ -15,6 +15,7 @@ mod outbox;
 mod sinks;
 mod timeline;
 mod trouble;
+mod unsaved;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -37,6 +38,7 @@ pub use outbox::{OutboxItem, Urgent};
 pub use sinks::OutboxCounts;
 pub use timeline::Sample;
 pub use trouble::Trouble;
+pub use unsaved::{Noted, Unsaved};
 
 use crate::telemetry::Faults;
 

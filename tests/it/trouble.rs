@@ -345,3 +345,38 @@ async fn on_a_live_clock_no_act_is_forgotten_by_a_crash_and_no_revisions_number_
     );
     eventually(&house, "it is told", async || told(&house).len() == 3).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_sent_past_the_store_before_a_death_is_committed_by_the_next_life_though_nobody_tells_it_again()
+ {
+    if !has_runtime() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = recording(folder.path());
+    let text = std::fs::read_to_string(&path).expect("a recording");
+    std::fs::write(&path, text.replace("bravo", "frappe-le encore, plus fort"))
+        .expect("a recording");
+    let rules = RULE.replace("money_eur_10m > 50.0", "money_acts_24h > 0.5");
+    let plan =
+        Plan { recording: &path, speed: f64::MAX, checkpoint: "1h", clock: "live", rules: &rules };
+    let house = House::new(&plan).await;
+    house.platform.hold_at(EACH);
+    let mut first = Daemon::start(&house, "commit.before=fail@1..");
+    eventually(&house, "an alert past the store", async || told(&house) == [(true, false)]).await;
+    assert_eq!(house.revisions().await.len(), 0);
+    first.kill();
+
+    house.platform.hold_at(0);
+    let _second = Daemon::start(&house, "");
+    eventually(&house, "it is told as durable", async || told(&house) == [(true, true)]).await;
+    assert_eq!(house.revisions().await.len(), 1);
+    let mut database = house.database().await.expect("a database");
+    let cited = database.fetch_all("SELECT digest FROM evidence WHERE alert <> ''").await;
+    assert!(!cited.expect("rows").is_empty(), "what it cites is there");
+    let notes = house.state().join("unsaved.jsonl");
+    eventually(&house, "the notes are empty", async || {
+        std::fs::metadata(&notes).is_ok_and(|notes| notes.len() == 0)
+    })
+    .await;
+}

@@ -3,7 +3,7 @@
 In: the tables of `train.py` and `camera.py`. Out: for each approach its AUC. All see the same looks with the same weights; what
 differs is what of a look they read and how they decide.
 
-    python training/frame/approaches.py     # measures anew what each costs, in the card as it is, and draws it against its accuracy
+    python training/frame/approaches.py     # measures anew what each costs, writes it into the card and draws it against its accuracy
 """
 
 import os
@@ -107,7 +107,8 @@ def violence(table, whole, folds):
 
 # Backbone passes that an approach reads of a look of eight pictures: six of the moving part, two of whole pictures.
 PASSES = {"whole": 2, "moving part and": 8, "moving part": 6, "how much": 6, "kernel machine, and": 8}
-HEAD = "| what is read, and how it is judged | AUC on `fight_clips`, unseen source | mean AUC of five places, unseen source | the same, unseen place | looks/s, models alone, one core |"
+HEAD = "| what is read, and how it is judged | AUC on `fight_clips`, unseen source | mean AUC of five places, unseen source | the same, unseen place |"
+COST = " looks/s, models alone, one core |"
 ROUNDS = 15
 
 
@@ -140,25 +141,17 @@ def rates(folder, names):
     return {name: 1 / float(np.median(times)) for name, times in took.items()}
 
 
-def draw(lines, path):
-    """The table's rows as a picture."""
-    points = []
-    for line in lines[2:]:
-        name, *values, rate = (cell.strip() for cell in line.strip("|").split("|"))
-        points.append((name, float(rate), *(float(value.split()[0]) for value in values)))
-    scatter(points, ["AUC on fight_clips, unseen source", "mean AUC of five places, unseen source", "mean AUC of five places, unseen place"], "looks of eight pictures", path)
-
-
-def main():
-    folder = Path(__file__).resolve().parents[2] / "models/frame"
+def timed(folder):
+    """Times each approach of the card's table, writes that into it as a last column, and draws it against the accuracies."""
     card = (folder / "README.md").read_text(encoding="utf-8")
     table = re.search(r"(?m)^\| what is read, and how it is judged \|.*\n(\|.*\n)+", card).group()
-    cells = [[cell.strip() for cell in line.strip("|").split("|")][:4] for line in table.splitlines()[2:]]
-    rate = rates(folder, [name for name, *_ in cells])
-    lines = [HEAD, "| --- " * 5 + "|", *(f"| {' | '.join(row)} | {rate[row[0]]:.1f} |" for row in cells)]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")][:4] for line in table.splitlines()[2:]]
+    rate = rates(folder, [name for name, *_ in rows])
+    lines = [HEAD + COST, "| --- " * 5 + "|", *(f"| {' | '.join(row)} | {rate[row[0]]:.1f} |" for row in rows)]
     (folder / "README.md").write_text(card.replace(table, "\n".join(lines) + "\n"), encoding="utf-8")
-    draw(lines, folder / "approaches.svg")
-    print("\n".join(lines))
+    points = [(name, rate[name], *(float(value.split()[0]) for value in values)) for name, *values in rows]
+    accuracies = ["AUC on fight_clips, unseen source", "mean AUC of five places, unseen source", "mean AUC of five places, unseen place"]
+    scatter(points, accuracies, "looks of eight pictures", folder / "approaches.svg")
 
 
 FILMED = {
@@ -192,4 +185,4 @@ def filmed(table, shipped):
 
 
 if __name__ == "__main__":
-    main()
+    timed(Path(__file__).resolve().parents[2] / "models/frame")

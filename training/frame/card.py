@@ -1,14 +1,11 @@
 """Writes the frame model's card, models/frame/README.md, and its reliability diagrams from the numbers of a training run."""
 
-from pathlib import Path
-
 from PIL import Image, ImageDraw
 
 import approaches
 from camera import DRAWN, MISSED
 from fight import COMPONENTS, MARKS
 
-OUT = Path(__file__).resolve().parents[2] / "models/frame"
 PLACES = {
     "cctv": "CCTV, many places (`fight_clips`)",
     "street_cctv": "street CCTV, two towns (`cctv_vioperu`)",
@@ -99,10 +96,8 @@ def _few(pairs):
 
 
 def _approaches(numbers):
-    rate = approaches.rates(OUT, numbers["approaches"])
-    lines = [approaches.HEAD, "| --- " * 5 + "|"]
-    lines += [f"| {name} | {_auc(cctv)} | {near:.3f} | {far:.3f} | {rate[name]:.1f} |" for name, (cctv, near, far) in numbers["approaches"].items()]
-    approaches.draw(lines, OUT / "approaches.svg")
+    lines = [approaches.HEAD, "| --- " * 4 + "|"]
+    lines += [f"| {name} | {_auc(cctv)} | {near:.3f} | {far:.3f} |" for name, (cctv, near, far) in numbers["approaches"].items()]
     return "\n".join(lines)
 
 

@@ -174,6 +174,7 @@ def write(heads, curves, numbers):
     (CHECKOUT / ".cache/frame/numbers.json").write_text(json.dumps(numbers, indent=1))
     parity.write(OUT, CHECKOUT / "tests/fixtures/frame_parity", curves)
     (OUT / "README.md").write_text(card.text(numbers, VERSION))
+    approaches.timed(OUT)
     card.draw_reliability(numbers["reliability"], OUT / "reliability.png", "violence", "violence")
     card.draw_reliability(numbers["camera"]["reliability"], OUT / "reliability-camera.png", "camera", "filmed")
 

@@ -16,13 +16,15 @@ use crate::alert::{Change, EvidenceItem};
 use crate::console::Live;
 use crate::event::{ChannelId, Decision, Digest, Level, Timestamp, UserKey};
 use crate::evidence::{EvidenceError, EvidenceRow, Piece, Why};
-use crate::store::{ChannelState, Checkpoint, Commit, Sample, StoreError, Trouble};
+use crate::store::{ChannelState, Checkpoint, Commit, Noted, Sample, StoreError, Trouble};
 use crate::telemetry::{Component, Status};
 
 /// Alerts that are sent past the store at once.
 const SENT_AT_ONCE: usize = 32;
 /// Longest wait between two attempts to send an alert past the store.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// Nobody waits longer for an alert because it is noted first.
+const NOTED_WITHIN: Duration = Duration::from_millis(500);
 /// Pieces' owners that wait for a disk that can write evidence; the oldest go beyond it.
 const MOST_LATE: usize = 1_024;
 
@@ -103,6 +105,10 @@ impl Told {
         }
     }
 
+    fn is_saved(&self) -> bool {
+        self.saved.load(Ordering::Relaxed)
+    }
+
     fn kept(&self) -> Kept {
         let alert = &self.change.alert;
         let piece = |item: &EvidenceItem| Piece::from(item);
@@ -112,6 +118,13 @@ impl Told {
             pieces: alert.evidence.iter().map(piece).collect(),
             why: Why::Cited { alert: alert.id },
         }
+    }
+}
+
+impl From<Noted> for Told {
+    fn from(noted: Noted) -> Self {
+        let told = Self::new(noted.change, noted.received, None);
+        Self { rows: OnceCell::new_with(Some(noted.rows)), ..told }
     }
 }
 
@@ -159,9 +172,7 @@ impl Work {
         let house = &self.house;
         let change = &told.change;
         house.store.step("change.taken")?;
-        let rows =
-            told.rows.get_or_init(|| async { self.keep(&told.kept()).await.unwrap_or_default() });
-        let evidence = rows.await.clone();
+        let evidence = self.rows(told).await.clone();
         let outbox = house.delivery.rows(change, told.received);
         let begun = Instant::now();
         let commit = Commit { change: change.clone(), outbox, evidence };
@@ -171,6 +182,9 @@ impl Work {
         if told.saved.swap(true, Ordering::Relaxed) {
             return Ok(());
         }
+        let (unsaved, committed) = (house.unsaved.clone(), commit.change);
+        // A panic there has been told by the panic hook.
+        let _ = aside(move || unsaved.done(&committed)).await;
         if !commit.evidence.is_empty() {
             house.evidence.release(&told.kept().pieces);
         }
@@ -193,6 +207,12 @@ impl Work {
             let _ = done.send(Some(change.clone()));
         }
         house.store.step("commit.told")
+    }
+
+    /// What the change cites, once it is in the vault.
+    async fn rows<'a>(&self, told: &'a Told) -> &'a Vec<EvidenceRow> {
+        let keep = || async { self.keep(&told.kept()).await.unwrap_or_default() };
+        told.rows.get_or_init(keep).await
     }
 
     /// Writes pieces to the vault, off the runtime, and gives their rows. Where the disk cannot write them the bytes are
@@ -312,28 +332,28 @@ impl Work {
         }
     }
 
-    /// Sends an alert past the store, once, until it is accepted or committed.
-    pub fn send_unsaved(&self, told: &Arc<Told>) {
-        if told.sent.swap(true, Ordering::Relaxed) || told.saved.load(Ordering::Relaxed) {
+    /// Sends an alert past the store, once, until it is accepted or committed. It is noted first: see [`Unsaved`].
+    pub fn send_unsaved(self: &Arc<Self>, told: &Arc<Told>) {
+        if told.sent.swap(true, Ordering::Relaxed) || told.is_saved() {
             return;
         }
         self.house.evidence.hold(&told.kept().pieces);
         let mut change = told.change.clone();
         change.alert.durable = false;
         let mut rows = self.house.delivery.rows(&change, told.received);
-        let (delivery, metrics) = (self.house.delivery.clone(), self.house.metrics.clone());
-        let (told, sending) = (told.clone(), self.sending.clone());
-        metrics.alert_unsaved();
+        self.house.metrics.alert_unsaved();
         let alert = &change.alert;
         tracing::warn!(alert = %alert.id, revision = alert.revision, level = alert.level.name(),
             "sent although it is not durable yet");
+        let (work, told) = (self.clone(), told.clone());
         tokio::spawn(async move {
+            work.note(&told).await;
             let mut wait = Duration::from_secs(1);
-            while !told.saved.load(Ordering::Relaxed) && !rows.is_empty() {
+            while !told.is_saved() && !rows.is_empty() {
                 {
                     // Closed by nobody.
-                    let _turn = sending.acquire().await;
-                    let sent = delivery.send_now(&rows).await;
+                    let _turn = work.sending.acquire().await;
+                    let sent = work.house.delivery.send_now(&rows).await;
                     rows.retain(|row| {
                         !sent
                             .iter()
@@ -346,6 +366,29 @@ impl Work {
                 }
             }
         });
+    }
+
+    /// Notes what is sent before it is committed, so that a death loses none of it. A disk that cannot hinders nobody
+    /// from being told. A decision is not noted: it stands in the chain or was not made.
+    async fn note(&self, told: &Arc<Told>) {
+        if told.decision.is_some() {
+            return;
+        }
+        let noted = async {
+            let rows = self.rows(told).await.clone();
+            let (unsaved, told) = (self.house.unsaved.clone(), told.clone());
+            let noted = Noted { change: told.change.clone(), received: told.received, rows };
+            aside(move || unsaved.note(&noted, || told.is_saved())).await
+        };
+        match tokio::time::timeout(NOTED_WITHIN, noted).await {
+            Ok(Ok(Ok(()))) => {}
+            Ok(Ok(Err(error))) => {
+                tracing::warn!(%error, "an alert is sent past the store and could not be noted");
+            }
+            // A panic has been told by the panic hook.
+            Ok(Err(_)) => {}
+            Err(_) => tracing::warn!("an alert is sent past the store before it could be noted"),
+        }
     }
 
     /// Whether alerts were committed since [`Work::count_open`].

@@ -1,5 +1,5 @@
-//! A channel's state as the store keeps it: JSON, packed by zstd. It is some tenth as large as it would be plain, and so
-//! is what a checkpoint keeps alerts waiting for. Plain JSON, as older versions left it, is read too.
+//! A channel's state as the store keeps it: JSON, packed by zstd to a fifth of its size or so (states of a soak's busy
+//! channels: 6.4 kB of 28.7, 12.8 of 67.7). Plain JSON, as older versions left it, is read too.
 
 use std::cell::RefCell;
 use std::io;
@@ -8,12 +8,12 @@ use zstd::bulk::Compressor;
 
 use super::Slot;
 
-/// The fastest of zstd's usual levels; higher ones gain a few hundredths of the size.
+/// The fastest of zstd's usual levels: alerts wait while a checkpoint is packed.
 const LEVEL: i32 = 1;
 /// Largest state that is unpacked: a state has bounds of its own, far below.
 const MOST: usize = 64 << 20;
 /// How a zstd frame begins (RFC 8878, 3.1.1).
-const MAGIC: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
+const MAGIC: [u8; 4] = zstd::zstd_safe::MAGICNUMBER.to_le_bytes();
 
 thread_local! {
     /// A shard packs thousands of states one after another.

@@ -268,9 +268,10 @@ fn levels(out: &Outcome, wrong: &mut Vec<String>) {
     }
 }
 
-/// Every sink took every revision, each id with one body, and nothing that the store does not hold. What was sent though
-/// it could not be committed, and lost with a death, is raised by something else if the platform has forgotten what raised
-/// it, then under the same id; or by nothing. What was told as durable stands: `Receivers` watches that.
+/// Every sink took every revision, each id with one body, and nothing that the store does not hold. On a clock of data,
+/// where it is not taken over from the notes, what was sent though it could not be committed, and lost with a death, is
+/// raised by something else if the platform has forgotten what raised it, then under the same id; or by nothing. What was
+/// told as durable stands: `Receivers` watches that.
 fn sinks(plan: &Plan, out: &Outcome, wrong: &mut Vec<String>) {
     for sink in ["trust", "second"] {
         for (alert, revision) in out.revisions.keys() {
@@ -283,7 +284,7 @@ fn sinks(plan: &Plan, out: &Outcome, wrong: &mut Vec<String>) {
     let lost = |id: &str, bodies: &[String]| {
         let key = revision(id).map(|(alert, revision)| (alert.to_string(), revision));
         let change = key.and_then(|key| out.revisions.get(&key));
-        change.is_some_and(|change| forgets(plan, change.alert.channel.as_str()))
+        change.is_some_and(|change| !plan.live && forgets(plan, change.alert.channel.as_str()))
             && bodies.len() <= out.lives as usize
     };
     for ((sink, id), bodies) in &out.took {
@@ -294,6 +295,7 @@ fn sinks(plan: &Plan, out: &Outcome, wrong: &mut Vec<String>) {
             out.revisions.contains_key(&(alert.to_string(), revision))
         };
         let gone = out.lives > 1
+            && !plan.live
             && !out.sure.contains(&(sink.clone(), id.clone()))
             && bodies.iter().all(|body| forgets(plan, &channel_of(body)));
         if !id.starts_with("sink-") && !revision(id).is_some_and(known) && !gone {

@@ -34,7 +34,7 @@ use vigie::evidence::{Evidence, EvidenceOptions, IdentityKey};
 use vigie::feed::Dedupe;
 use vigie::model::Door;
 use vigie::store::journal::{Journal, JournalOptions};
-use vigie::store::{Apart, Ballast, Keep, Store};
+use vigie::store::{Apart, Ballast, Keep, Store, Unsaved};
 use vigie::telemetry::{Dropped, Faults, Health, Metrics};
 
 use super::parts::{Aside, Feed, Scorer, Told, shard};
@@ -310,10 +310,13 @@ impl Life<'_> {
         let (to_committer, committer_inbox) = mpsc::channel(1024);
         let (saved_tx, saved) = mpsc::channel(64);
         let durable = Arc::new(AtomicU64::new(0));
+        let (unsaved, mut noted) = Unsaved::open(self.folder).expect("it opens");
+        let unsaved = Arc::new(unsaved);
         let committer = Committer {
             store: store.clone(),
             evidence: evidence.clone(),
             journal: Some(journal.clone()),
+            unsaved: unsaved.clone(),
             ballast: Arc::new(Ballast::new(self.folder, 1 << 10)),
             delivery: delivery.clone(),
             live: live.clone(),
@@ -323,7 +326,6 @@ impl Life<'_> {
             durable: durable.clone(),
             shards: 1,
         };
-        let committer = tokio::spawn(committer.run(committer_inbox));
 
         // What the last life knew.
         let checkpoint = store.load_checkpoint().await.expect("it is never ill");
@@ -340,8 +342,11 @@ impl Life<'_> {
         let mut asleep: HashSet<_> =
             checkpoint.asleep.into_iter().map(|known| known.channel).collect();
         let gaps = FeedGaps::read(checkpoint.gaps.as_deref());
-        let told = recall_told(&store, config, &intake, &mut engine, &mut asleep, &gaps).await;
-        told.expect("it is never ill");
+        recall_told(&store, config, &intake, &mut engine, &mut asleep, &gaps, &mut noted)
+            .await
+            .expect("it is never ill");
+        unsaved.only(&noted);
+        let committer = tokio::spawn(committer.run(noted, committer_inbox));
         let idle = Duration::from_secs(30);
         let shelf = Shelf::new(store.clone(), asleep, gaps, durable, idle, plan.memory);
         let (samples_tx, samples) = mpsc::channel(1024);

@@ -80,9 +80,17 @@ fn a_channel_asleep_takes_over_what_was_told_and_missed_and_keeps_its_memory() {
         let commits: Vec<Commit> = changes.into_iter().map(commit).collect();
         store.commit_changes(&commits).await.expect("committed");
         let intake = intake(&setting);
-        recall_told(&store, &setting.config, &intake, &mut engine, &mut asleep, &gaps)
-            .await
-            .expect("recalled");
+        recall_told(
+            &store,
+            &setting.config,
+            &intake,
+            &mut engine,
+            &mut asleep,
+            &gaps,
+            &mut Vec::new(),
+        )
+        .await
+        .expect("recalled");
     });
 
     let slot: &Slot = engine.slot(&channel).expect("awake");
