@@ -134,12 +134,13 @@ impl Intake {
             }
             FeedItem::Event(mut event) => {
                 let live = self.clock(feed) == FeedClock::Live;
+                let dated = event.at;
                 let ahead = live && hold_back(&mut event, received);
                 // Also what another feed has told already tells how far this one is.
                 if !live {
                     self.seconds(feed, event.at, out);
                 }
-                if !self.dedupe.admit(feed, &event) {
+                if !self.dedupe.admit_dated(feed, &event, dated) {
                     return Outcome::Refused(Refused::Repeat);
                 }
                 self.came(feed, event.at, out);

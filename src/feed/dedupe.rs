@@ -55,6 +55,9 @@ pub struct Donation {
     what: u64,
     feed: u16,
     at: i64,
+    /// As its feed dated it, where that is another time; older versions kept none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    dated: Option<i64>,
     /// Feeds that have told it under another id; each matches it once.
     told_by: Vec<u16>,
 }
@@ -96,6 +99,12 @@ impl Dedupe {
     /// False for a repeat: an event whose (channel, id) some feed has brought, or a donation that another feed told
     /// under another id.
     pub fn admit(&mut self, feed: u16, event: &Event) -> bool {
+        self.admit_dated(feed, event, event.at)
+    }
+
+    /// [`Dedupe::admit`] of an event whose time was set to the daemon's clock: `dated` is the feed's own. Twins are near
+    /// each other by either, so neither a feed that is fast nor a clock that is set hides them.
+    pub fn admit_dated(&mut self, feed: u16, event: &Event, dated: Timestamp) -> bool {
         let name = name(event);
         let known = self.feeds.values().any(|window| window.seen.contains_key(&name));
         let (window, limit) = (self.window, self.limit);
@@ -106,7 +115,7 @@ impl Dedupe {
         }
         match &event.body {
             Body::Donation { amount, text, .. } => {
-                !self.donations.is_twin(feed, given(event, amount, text), event.at)
+                !self.donations.is_twin(feed, given(event, amount, text), event.at, dated)
             }
             _ => true,
         }
@@ -243,20 +252,22 @@ impl Window {
 
 impl Donations {
     /// True if another feed told it already; else it is remembered.
-    fn is_twin(&mut self, feed: u16, what: u64, at: Timestamp) -> bool {
+    fn is_twin(&mut self, feed: u16, what: u64, at: Timestamp, dated: Timestamp) -> bool {
         let gone = self.gone;
         let arrivals = self.by_what.get(&what).into_iter().flatten();
         for arrival in arrivals {
             // Numbers of donations that left are removed with them, so this lies within `order`.
             let Some(other) = self.order.get_mut((arrival - gone) as usize) else { continue };
-            let apart = at.since(Timestamp(other.at)).abs();
+            let other_dated = Timestamp(other.dated.unwrap_or(other.at));
+            let apart = at.since(Timestamp(other.at)).abs().min(dated.since(other_dated).abs());
             if other.feed != feed && !other.told_by.contains(&feed) && apart <= TWIN_MS {
                 other.told_by.push(feed);
                 self.changed = true;
                 return true;
             }
         }
-        self.push(Donation { what, feed, at: at.0, told_by: Vec::new() });
+        let own = (dated != at).then_some(dated.0);
+        self.push(Donation { what, feed, at: at.0, dated: own, told_by: Vec::new() });
         false
     }
 

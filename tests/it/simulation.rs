@@ -266,8 +266,10 @@ fn seeds_that_once_found_something_find_nothing() {
     // A store that still fails when all has been said, and a sink that is behind.
     let late = [563_634_526, 542_171_740].map(Plan::of);
     // On a live clock: sent past the store before a death, which is noted; raised before a death and told by nobody,
-    // then again at another time.
-    let live = [1_076_409_276, 1_076_409_474].map(Plan::of);
+    // then again at another time; a life whose clock lags by half a minute; twins of a gift told before and after that.
+    let live = [1_076_409_276, 1_076_409_474, 2_464_910_436, 2_464_911_080].map(Plan::of);
+    // Where times are data: a platform that has forgotten what raised an alert that was told.
+    let lost = lost.into_iter().chain([Plan::of(2_464_910_925)]);
     for plan in [quiet, room].into_iter().chain(late).chain(lost).chain(live) {
         let (_, wrong) = run(&plan, false);
         assert!(wrong.is_empty(), "{plan:#?}: {wrong:#?}");

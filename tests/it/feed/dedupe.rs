@@ -112,6 +112,32 @@ fn a_donation_told_by_another_feed_under_another_id_is_the_same() {
 }
 
 #[test]
+fn neither_a_feed_that_is_fast_nor_a_clock_that_is_set_hides_a_twin() {
+    let later = |ms: i64, gift: &Gift| {
+        let mut event = gift.event();
+        event.at = event.at.plus_ms(ms);
+        event
+    };
+    let (gift, twin) = (GIFT.event(), Gift { id: "b", second: 5, ..GIFT });
+    // The other feed's time was an hour ahead, and is set to the daemon's clock.
+    let mut fast = Dedupe::new();
+    assert!(fast.admit(0, &gift));
+    assert!(!fast.admit_dated(1, &twin.event(), gift.at.plus_ms(3_600_000)));
+    // The daemon's clock was set back by an hour between the two, across a restart.
+    let mut set = Dedupe::new();
+    assert!(set.admit_dated(0, &later(-90_000, &GIFT), gift.at));
+    let saved = serde_json::to_string(&set.donations()).unwrap();
+    let mut restarted = Dedupe::new();
+    restarted.restore_donations(serde_json::from_str(&saved).unwrap());
+    assert!(!restarted.admit_dated(1, &later(-3_600_000, &twin), twin.event().at));
+    assert!(restarted.admit_dated(
+        1,
+        &later(-3_600_000, &Gift { id: "c", ..twin }),
+        twin.event().at.plus_ms(61_000)
+    ));
+}
+
+#[test]
 fn what_differs_in_one_thing_is_another_donation() {
     for other in [
         Gift { second: 61, ..GIFT },

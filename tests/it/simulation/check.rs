@@ -99,7 +99,7 @@ fn raised(plan: &Plan, should: &Should, out: &Outcome, folder: &Path, wrong: &mu
         match came.get(id) {
             Some(other) if other.alert.level == change.alert.level => {}
             // An alert that is lost altogether is so however near it was.
-            Some(other) if is_near(higher(change, other)) => {
+            Some(other) if is_near(higher(change, other), near(out)) => {
                 eprintln!("some seconds decided: {}", told(higher(change, other)));
             }
             other => {
@@ -193,9 +193,15 @@ fn higher<'a>(a: &'a Change, b: &'a Change) -> &'a Change {
     if a.alert.level > b.alert.level { a } else { b }
 }
 
-/// Whether some seconds more or less of fading might have decided otherwise.
-fn is_near(change: &Change) -> bool {
-    let near = |value: f32, threshold: f32| value < threshold * (1.0 + NEAR);
+/// What may decide otherwise of a value: some seconds of fading; where a life's clock lags, as many as it lags, in which
+/// nothing faded.
+fn near(out: &Outcome) -> f32 {
+    NEAR + (out.lag as f32 / 30_000.0).exp2() - 1.0
+}
+
+/// Whether so much more or less of a value might have decided otherwise.
+fn is_near(change: &Change, near: f32) -> bool {
+    let near = |value: f32, threshold: f32| value < threshold * (1.0 + near);
     change
         .alert
         .reasons

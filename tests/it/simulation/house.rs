@@ -83,6 +83,8 @@ pub struct Outcome {
     pub lives: u32,
     /// See [`World`].
     pub behind: Option<Timestamp>,
+    /// How far such a clock lagged at most, in milliseconds.
+    pub lag: i64,
     /// When all was over, and when the last line was told, in milliseconds of the evening.
     pub ended: i64,
     pub lasts: i64,
@@ -158,7 +160,7 @@ pub fn evening(
             out.digest = world.trace.digest();
             out.words = world.trace.lines();
             out.lives = lives;
-            out.behind = *world.behind.lock();
+            (out.behind, out.lag) = *world.behind.lock();
             (out.ended, out.lasts) = (world.now(), plan.shape.lasts);
             (out.given, out.unreadable, out.metrics) = end;
             return out;
@@ -221,6 +223,7 @@ async fn read(store: &Store) -> Outcome {
         metrics: String::new(),
         lives: 0,
         behind: None,
+        lag: 0,
         ended: 0,
         lasts: 0,
     }

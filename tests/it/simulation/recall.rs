@@ -9,11 +9,12 @@ use vigie::alert::{Book, Change, ChangeKind, Holds, Moment};
 use vigie::cli::engine::{Engine, Oracle, Slot};
 use vigie::cli::intake::{Admission, FeedClock, Intake};
 use vigie::cli::recall::recall_told;
-use vigie::cli::replay::event_entry;
+use vigie::cli::replay::{event_entry, replay};
 use vigie::cli::setup;
 use vigie::cli::shelf::FeedGaps;
 use vigie::event::{ChannelId, Consumed, Fuel, Gap, Keyer, Level, Timestamp, decode};
 use vigie::model::{Door, Ready};
+use vigie::store::journal::{Journal, JournalOptions, Mark};
 use vigie::store::{ChannelState, Checkpoint, Commit, Store};
 
 use super::house::Setting;
@@ -27,13 +28,12 @@ fn intake(setting: &Setting) -> Intake {
     Intake::new(Door::new(most, setup::categories(&setting.config), rates), &[FeedClock::Live])
 }
 
-/// Minutes of paid requests in one channel: its state before the last change that came of them, and all changes.
-fn evening(setting: &Setting, channel: &ChannelId) -> (ChannelState, Vec<Change>) {
-    let (mut intake, mut engine) =
-        (intake(setting), Engine::new(setting.terms.clone(), Oracle::None));
-    let (mut changes, mut before) = (Vec::new(), None);
+/// What a channel consumes in minutes of paid requests, the first of them at `begins`.
+fn requests(setting: &Setting, channel: &ChannelId, begins: Timestamp) -> Vec<Consumed> {
+    let mut intake = intake(setting);
+    let mut entries = Vec::new();
     for n in 0..20 {
-        let at = BEGINS.plus_ms(n * 10_000);
+        let at = begins.plus_ms(n * 10_000);
         let gift = json!({"type": "donation", "id": n.to_string(), "at": at, "channel": channel.as_str(),
             "source": "tip", "amount": {"value": "5.00", "currency": "EUR"},
             "text": format!("incitement=0.95 #{n}")});
@@ -43,16 +43,55 @@ fn evening(setting: &Setting, channel: &ChannelId) -> (ChannelState, Vec<Change>
         for admission in out {
             let Admission::Ready(Ready::Event { admitted, message }) = admission else { continue };
             let scores = message.map(|message| Ok(message_scores(&message)));
-            engine.slot_mut(channel).feed_name = "feed0".into();
-            let state = engine.slot(channel).expect("there").saved(channel, 0).expect("JSON");
-            let came = engine.consume(&event_entry(admitted, scores)).changes;
-            if !came.is_empty() && n > 0 {
-                before = Some(ChannelState { awake: false, ..state });
-            }
-            changes.extend(came);
+            entries.push(event_entry(admitted, scores));
         }
     }
+    entries
+}
+
+/// An evening of them: the channel's state before the last change that came of them, and all changes.
+fn evening(setting: &Setting, channel: &ChannelId) -> (ChannelState, Vec<Change>) {
+    let mut engine = Engine::new(setting.terms.clone(), Oracle::None);
+    let (mut changes, mut before) = (Vec::new(), None);
+    for entry in requests(setting, channel, BEGINS) {
+        engine.slot_mut(channel).feed_name = "feed0".into();
+        let state = engine.slot(channel).expect("there").saved(channel, 0).expect("JSON");
+        let came = engine.consume(&entry).changes;
+        if !came.is_empty() {
+            before = Some(ChannelState { awake: false, ..state });
+        }
+        changes.extend(came);
+    }
     (before.expect("something is raised"), changes)
+}
+
+#[test]
+fn of_a_revision_that_two_lives_raised_the_journal_tells_the_later_one_last() {
+    let folder = super::folder();
+    let setting = Setting::new(folder.path(), 1, true);
+    let channel = ChannelId::new("sim:a");
+    let mut raised = Vec::new();
+    // The second life knows nothing of the first, and hears all of it six seconds later.
+    for begins in [BEGINS, BEGINS.plus_ms(6_000)] {
+        let journal = Journal::open(folder.path(), JournalOptions::default()).expect("it opens");
+        let mut engine = Engine::new(setting.terms.clone(), Oracle::None);
+        let mut mark = Mark::default();
+        for entry in requests(&setting, &channel, begins) {
+            let slot = engine.slot_mut(&channel);
+            let state = || serde_json::to_value(&*slot).expect("JSON");
+            journal.consumed(&mut mark, state, entry.clone());
+            raised.extend(engine.consume(&entry).changes);
+        }
+    }
+    let mut told = Vec::new();
+    let done = replay(&[folder.path().to_owned()], &setting.config, 1, &mut |change| {
+        told.push(change.clone());
+    });
+    done.expect("it replays");
+    assert_eq!(told, raised);
+    let [first, last] = &told[..] else { panic!("each life raises one: {told:?}") };
+    assert_eq!((first.alert.id, first.alert.revision), (last.alert.id, last.alert.revision));
+    assert_eq!(last.alert.updated_at.since(first.alert.updated_at), 6_000);
 }
 
 #[test]

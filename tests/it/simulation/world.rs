@@ -38,8 +38,9 @@ pub struct World {
     /// What the house logs at `info` and above.
     pub logs: Logs,
     /// What the clock showed of the first life that began with one that lags behind the evening: the machine's time was
-    /// set back, and for how long the last life has been dead nobody knows.
-    pub behind: Mutex<Option<Timestamp>>,
+    /// set back, and for how long the last life has been dead nobody knows. And by how much one lagged at most, in
+    /// milliseconds.
+    pub behind: Mutex<(Option<Timestamp>, i64)>,
 }
 
 /// What a platform knows, and what it told.
@@ -163,9 +164,12 @@ impl World {
     /// A life has taken back what the last one knew, and this is its clock.
     pub fn life_knows(&self, clock: &Clock) {
         let shows = clock.now();
-        if self.plan.begins().plus_ms(self.now()).since(shows) > AHEAD {
+        let lag = self.plan.begins().plus_ms(self.now()).since(shows);
+        if lag > AHEAD {
             self.note(format_args!("the clock lags behind: {shows}"));
-            self.behind.lock().get_or_insert(shows);
+            let mut behind = self.behind.lock();
+            behind.0.get_or_insert(shows);
+            behind.1 = behind.1.max(lag);
         }
     }
 
