@@ -91,6 +91,7 @@ async fn a_flood_silences_nobody() {
     assert!(raised.is_some(), "the case is raised while the flood goes on");
 
     // It is over: what waited is scored or shed, and the next message is scored.
+    let over = Instant::now();
     let sent = platform.sent.values().sum::<u64>() as f64;
     daemon.until("everything consumed", |m| m.events >= sent && m.waiting == 0.0).await;
     let shed = daemon.metrics().await.shed;
@@ -99,6 +100,7 @@ async fn a_flood_silences_nobody() {
         platform.chat("flood:1", 2000 + nth).await;
     }
     daemon.until("scores after the flood", |m| m.misses >= after + 20.0).await;
+    let recovered = over.elapsed();
     let end = daemon.metrics().await;
     assert_eq!(end.shed, shed, "nothing is shed once it is over");
     assert!(full < half + half / 2 + (64 << 20), "memory: {half} bytes, then {full}");
@@ -130,6 +132,17 @@ async fn a_flood_silences_nobody() {
     assert!(heard * 10 >= voices * 7, "{heard} of {voices} other voices heard in the flood");
     let loud = told.of("flood:1", |one| (1..=3).contains(&one.author));
     let loud_heard = told.of("flood:1", |one| (1..=3).contains(&one.author) && !one.shed);
+    // Run with `--nocapture` it tells how it went.
+    eprintln!(
+        "sustained {sustained:.0} messages/s; for {lasts:?}: {flooded} in the flood, {spoken} in {OTHERS} others, {paid} gifts; \
+         {} shed; in the first half scored {flood} of the flood, {others} of the others; of the flood {loud_heard} of {loud} by three authors and \
+         {heard} of {voices} by twenty others; the case raised after {:.1?}; all told and scored again {recovered:.1?} after the end; \
+         {} MiB half way, {} at the end",
+        end.shed,
+        raised.unwrap_or_default(),
+        half >> 20,
+        full >> 20,
+    );
     assert!(loud_heard * 4 <= loud, "{loud_heard} of {loud} of the flood itself heard");
 }
 
