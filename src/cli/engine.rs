@@ -149,7 +149,7 @@ pub struct Engine {
     over: BTreeMap<i64, VecDeque<ChannelId>>,
     overs: usize,
     /// What was told before a crash of channels whose times are data, and their states do not know: it comes again by
-    /// itself, unless the platform has forgotten what it came of.
+    /// itself, unless the platform has forgotten what it came of. As many as were told since the last checkpoint.
     told: HashMap<ChannelId, Change>,
 }
 

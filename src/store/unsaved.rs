@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
@@ -34,7 +35,11 @@ fn key(change: &Change) -> Key {
 
 /// See the module. What waits to be committed bounds what is noted.
 #[derive(Debug)]
-pub struct Unsaved(Mutex<Notes>);
+pub struct Unsaved {
+    notes: Mutex<Notes>,
+    /// Something is noted.
+    any: AtomicBool,
+}
 
 #[derive(Debug)]
 struct Notes {
@@ -67,7 +72,8 @@ impl Unsaved {
         noted.sort_by_key(|one| key(&one.change));
         noted.dedup_by_key(|one| key(&one.change));
         let open = noted.iter().map(|one| key(&one.change)).collect();
-        Ok((Self(Mutex::new(Notes { file, open })), noted))
+        let any = AtomicBool::new(!noted.is_empty());
+        Ok((Self { notes: Mutex::new(Notes { file, open }), any }, noted))
     }
 
     /// Notes a change, on disk when this returns. `is_saved` is asked last: what is committed meanwhile is not noted.
@@ -75,8 +81,11 @@ impl Unsaved {
     pub fn note(&self, noted: &Noted, is_saved: impl FnOnce() -> bool) -> io::Result<()> {
         let mut line = serde_json::to_vec(noted)?;
         line.push(b'\n');
-        let mut notes = self.0.lock();
+        let mut notes = self.notes.lock();
+        // Whoever commits it says so, then asks whether anything is noted: one of the two sees the other.
+        self.any.store(true, Ordering::SeqCst);
         if is_saved() {
+            self.any.store(!notes.open.is_empty(), Ordering::SeqCst);
             return Ok(());
         }
         notes.open.insert(key(&noted.change));
@@ -84,6 +93,11 @@ impl Unsaved {
         notes.file.write_all(b"\n")?;
         notes.file.write_all(&line)?;
         notes.file.sync_data()
+    }
+
+    /// Whether [`Unsaved::done`] need be told of what is committed.
+    pub fn any(&self) -> bool {
+        self.any.load(Ordering::SeqCst)
     }
 
     /// A change is committed: with the last one the file is emptied. Waits for the disk.
@@ -97,9 +111,10 @@ impl Unsaved {
     }
 
     fn retain(&self, keep: impl FnMut(&Key) -> bool) {
-        let mut notes = self.0.lock();
+        let mut notes = self.notes.lock();
         let before = notes.open.len();
         notes.open.retain(keep);
+        self.any.store(!notes.open.is_empty(), Ordering::SeqCst);
         if before > 0
             && notes.open.is_empty()
             && let Err(error) = notes.file.set_len(0)
@@ -137,7 +152,7 @@ mod tests {
     fn what_was_noted_comes_back_in_order_until_all_of_it_is_committed() {
         let dir = tempfile::tempdir().unwrap();
         let (unsaved, none) = Unsaved::open(dir.path()).unwrap();
-        assert_eq!(none, []);
+        assert_eq!((none, unsaved.any()), (Vec::new(), false));
         let (first, second, third) = (noted(1), noted(2), noted(3));
         unsaved.note(&second, || false).unwrap();
         unsaved.note(&first, || false).unwrap();
@@ -145,11 +160,12 @@ mod tests {
         unsaved.note(&third, || true).unwrap();
         drop(unsaved);
         let (unsaved, left) = Unsaved::open(dir.path()).unwrap();
-        assert_eq!(left, [first.clone(), second.clone()]);
+        assert_eq!((&left[..], unsaved.any()), (&[first.clone(), second.clone()][..], true));
         unsaved.done(&first.change);
         unsaved.done(&third.change);
         assert_eq!(Unsaved::open(dir.path()).unwrap().1.len(), 2);
         unsaved.done(&second.change);
+        assert!(!unsaved.any());
         assert_eq!(Unsaved::open(dir.path()).unwrap().1, []);
     }
 

@@ -106,7 +106,7 @@ impl Told {
     }
 
     fn is_saved(&self) -> bool {
-        self.saved.load(Ordering::Relaxed)
+        self.saved.load(Ordering::SeqCst)
     }
 
     fn kept(&self) -> Kept {
@@ -179,12 +179,14 @@ impl Work {
         let decision = told.decision.as_ref().map(|(decision, uid)| (decision, *uid));
         house.store.commit_decided(&commit, decision, None).await?;
         house.metrics.store_commit(begun.elapsed());
-        if told.saved.swap(true, Ordering::Relaxed) {
+        if told.saved.swap(true, Ordering::SeqCst) {
             return Ok(());
         }
-        let (unsaved, committed) = (house.unsaved.clone(), commit.change);
-        // A panic there has been told by the panic hook.
-        let _ = aside(move || unsaved.done(&committed)).await;
+        if house.unsaved.any() {
+            let (unsaved, committed) = (house.unsaved.clone(), commit.change);
+            // A panic there has been told by the panic hook.
+            let _ = aside(move || unsaved.done(&committed)).await;
+        }
         if !commit.evidence.is_empty() {
             house.evidence.release(&told.kept().pieces);
         }
