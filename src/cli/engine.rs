@@ -148,9 +148,6 @@ pub struct Engine {
     /// they are. One that was judged meanwhile stands here still.
     over: BTreeMap<i64, VecDeque<ChannelId>>,
     overs: usize,
-    /// What was told before a crash of channels whose times are data, and their states do not know: it comes again by
-    /// itself, unless the platform has forgotten what it came of. As many as were told since the last checkpoint.
-    told: HashMap<ChannelId, Change>,
 }
 
 impl Engine {
@@ -163,7 +160,6 @@ impl Engine {
             ticking: BTreeMap::new(),
             over: BTreeMap::new(),
             overs: 0,
-            told: HashMap::new(),
         }
     }
 
@@ -189,22 +185,6 @@ impl Engine {
         }
         note_ticking(&mut self.ticking, channel, slot);
         adopted
-    }
-
-    /// [`Engine::adopt`], should it turn out that it does not come again by itself: see [`Engine::take_over`].
-    pub fn expect(&mut self, stored: Change) {
-        self.told.insert(stored.alert.channel.clone(), stored);
-    }
-
-    /// Something is missing of the channel: what was told of it before a crash stands. The next entry in the journal is
-    /// to have its state before it.
-    pub fn take_over(&mut self, channel: &ChannelId) {
-        if let Some(stored) = self.told.remove(channel)
-            && self.adopt(&stored)
-        {
-            self.slot_mut(channel).mark = Mark::default();
-            tracing::info!(alert = %stored.alert.id, revision = stored.alert.revision, "found as told before a crash");
-        }
     }
 
     pub fn slot(&self, channel: &ChannelId) -> Option<&Slot> {

@@ -86,9 +86,8 @@ fn read(state: &[u8], config: &Config) -> std::io::Result<Slot> {
 }
 
 /// Behind [`recall`]: on a live clock what comes again after a crash is not what came before it, so what was told since
-/// the checkpoint stands, and the channels that it is about take it over. Those of them that are `asleep` wake. Where
-/// times are data it comes again as it was, and is taken over only if the platform has forgotten it. `noted` was told
-/// past the store; of it is left what is to be committed now.
+/// the checkpoint stands, and the channels that it is about take it over. Those of them that are `asleep` wake. `noted`
+/// was told past the store; of it is left what is to be committed now.
 pub async fn recall_told(
     store: &Store,
     config: &Config,
@@ -100,7 +99,9 @@ pub async fn recall_told(
 ) -> Result<(), StoreError> {
     let sent = std::mem::take(noted);
     let mut feeds = 0..config.feeds.len() as u16;
-    let all_data = feeds.all(|feed| intake.clock(feed) == FeedClock::Data);
+    if feeds.all(|feed| intake.clock(feed) == FeedClock::Data) {
+        return Ok(());
+    }
     let mut told: Vec<(Change, Option<Noted>)> =
         store.since_checkpoint().await?.into_iter().map(|change| (change, None)).collect();
     for one in unsaved(store, sent).await? {
@@ -108,10 +109,6 @@ pub async fn recall_told(
     }
     for (change, unsaved) in told {
         let channel = &change.alert.channel;
-        if all_data {
-            expect(engine, change, unsaved);
-            continue;
-        }
         if asleep.remove(channel)
             && let Some((bytes, known)) = store.sleeper(channel).await?
             && let Ok(slot) = read(&bytes, config)
@@ -126,7 +123,6 @@ pub async fn recall_told(
         }
         let feed = engine.slot(channel).map_or(u16::MAX, |slot| slot.feed);
         if intake.clock(feed) != FeedClock::Live {
-            expect(engine, change, unsaved);
             continue;
         }
         if engine.adopt(&change) {
@@ -135,13 +131,6 @@ pub async fn recall_told(
         noted.extend(unsaved);
     }
     Ok(())
-}
-
-/// What is not in the store is not taken over where times are data: it comes again, or is gone.
-fn expect(engine: &mut Engine, change: Change, unsaved: Option<Noted>) {
-    if unsaved.is_none() {
-        engine.expect(change);
-    }
 }
 
 /// Of what was sent past the store, the revisions that follow what it holds.

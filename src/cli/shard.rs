@@ -496,10 +496,9 @@ impl Shard {
         let channel = entry.channel.clone();
         self.wake(&channel);
         self.snapshot_before(&channel);
-        if let Fuel::Gap { .. } = &entry.fuel {
-            self.engine.take_over(&channel);
+        if let (Fuel::Gap { .. }, Some(slot)) = (&entry.fuel, self.engine.slot(&channel)) {
             // It moves no channel's time.
-            entry.at = self.engine.slot(&channel).map_or(entry.at, |slot| slot.channel.now);
+            entry.at = slot.channel.now;
         }
         let slot = self.engine.slot_mut(&channel);
         if slot.feed != feed || slot.feed_name.is_empty() {
